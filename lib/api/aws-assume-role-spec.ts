@@ -1,0 +1,189 @@
+import { z } from 'zod';
+import { copiedKeyRules, dnsNameRules, labelValueRule, regionRules, roleArnRules, roleNameRules } from './patterns.ts';
+import { boundedMap, mustMatch, mustNotStartWith, type Rule, ruled } from './rules.ts';
+
+/** What a field that is not set means. Applied in code, never by the API server, so that GitOps tools read back what they wrote. */
+export const specDefaults = {
+  /** Seconds. */
+  durationSeconds: 900,
+  deletionPolicy: 'Delete',
+  suspend: false,
+  refresh: { percent: 60, jitterPercent: 10, minRemainingSeconds: 420 },
+} as const;
+
+/** Part of a session's life in percent that must be left at the latest refresh: `minRemainingSeconds` may not ask for more. */
+const MAX_REMAINING_PERCENT = 60;
+
+const secretTypes = z.enum(['Map', 'File', 'EcrDockerConfigJson']);
+const { refresh: refreshDefaults } = specDefaults;
+
+const roleName = ruled(z.string().max(576), roleNameRules).meta({
+  description:
+    "Path and name of the IAM role, as path/name, in the account and partition of the operator's own identity. 1 to 576 characters of A-Z a-z 0-9 _+=,.@-/ (IAM). Exactly one of roleName and roleArn.",
+});
+
+const roleArn = ruled(z.string().max(640), roleArnRules).meta({
+  description:
+    'ARN of the IAM role, in any account and partition. At most 640 characters. Exactly one of roleName and roleArn.',
+});
+
+const durationSeconds = z
+  .int()
+  .min(900)
+  .max(43_200)
+  .meta({
+    description: `Length of the session to ask for, in seconds. Default: ${specDefaults.durationSeconds}; 3600 is recommended. 900 to 43200 (STS); a role's own maximum, a RoleGrant or role chaining (3600) may shorten it: see status.effectiveDurationSeconds.`,
+  });
+
+const secretName = ruled(z.string().max(253), dnsNameRules('secretName')).meta({
+  description:
+    'Name of the Secret to write, in the same namespace. A DNS subdomain of at most 253 characters (Kubernetes). A new name gives a new Secret; the old one is removed.',
+});
+
+const secretType = secretTypes.meta({
+  description:
+    'Form of the Secret. Map: keys awsAccessKeyId, awsSecretAccessKey and awsSessionToken. File: key credentials, an AWS shared credentials file; AWS SDKs read such a file once per process. EcrDockerConfigJson: an image pull Secret for ecrRepositoryUrl.',
+});
+
+const ecrRepositoryUrl = ruled(z.string().max(512), [
+  mustMatch(
+    '^[!-~]*$',
+    'ecrRepositoryUrl has blanks, control or non-ASCII characters; write the registry or repository alone, e.g. 123456789012.dkr.ecr.eu-west-1.amazonaws.com',
+  ),
+]).meta({
+  description:
+    'ECR registry or repository, the key of the auths entry, kept as written. Required for secretType EcrDockerConfigJson and without meaning for the others. At most 512 visible ASCII characters.',
+});
+
+const region = ruled(z.string().max(64), regionRules('region')).meta({
+  description:
+    "AWS Region of the STS and ECR endpoints. Default: the operator's Region (ECR: the Region of ecrRepositoryUrl). At most 64 characters.",
+});
+
+const externalId = ruled(z.string().min(2).max(1224), [
+  mustMatch('^[\\w+=,.@:/-]*$', 'externalId has characters that STS does not allow; use letters, digits and _+=,.@:/-'),
+  mustNotStartWith(
+    'rolevend:',
+    'externalId starts with rolevend:, which the operator keeps for itself; choose another value',
+  ),
+]).meta({
+  description:
+    'External id that the trust policy of the role asks for. Default: none. 2 to 1224 characters of A-Z a-z 0-9 _+=,.@:/- (STS), not starting with rolevend:.',
+});
+
+const sessionName = ruled(z.string().min(2).max(64), [
+  mustMatch('^[\\w+=,.@-]*$', 'sessionName has characters that STS does not allow; use letters, digits and _+=,.@-'),
+  mustNotStartWith(
+    'rolevend-',
+    'sessionName starts with rolevend-, which the operator keeps for itself; choose another value',
+  ),
+]).meta({
+  description:
+    'Name of the session, shown by CloudTrail and part of the assumed-role ARN. Needs a RoleGrant with sessionName: Any. Default: rolevend-<namespace>.<name>, shortened when longer than 64. 2 to 64 characters of A-Z a-z 0-9 _+=,.@- (STS), not starting with rolevend-.',
+});
+
+const refresh = z
+  .object({
+    percent: z
+      .int()
+      .min(40)
+      .max(80)
+      .optional()
+      .meta({
+        description: `Part of the session's life after which it is replaced at the latest, in percent. Default: ${refreshDefaults.percent}. 40 to 80.`,
+      }),
+    jitterPercent: z
+      .int()
+      .min(0)
+      .max(25)
+      .optional()
+      .meta({
+        description: `How much earlier than that a refresh may come, in percent of the session's life, so that many objects do not refresh together. Default: ${refreshDefaults.jitterPercent}. 0 to 25.`,
+      }),
+    minRemainingSeconds: z
+      .int()
+      .min(60)
+      .max(7200)
+      .optional()
+      .meta({
+        description: `Life that the credential in the Secret has left at any time while STS answers, in seconds, less at most 60. Default: ${refreshDefaults.minRemainingSeconds}: 300 for AWS SDKs and 120 for the kubelet to show a changed Secret. 60 to 7200, at most ${MAX_REMAINING_PERCENT} % of durationSeconds.`,
+      }),
+  })
+  .meta({ description: 'When the session is replaced, ahead of its end.' });
+
+const metadata = z
+  .object({
+    labels: boundedMap(
+      ruled(z.string().max(63), [
+        labelValueRule(
+          "metadata.labels has a value that is no label value; use at most 63 letters, digits, '-', '_' or '.', starting and ending with a letter or digit",
+        ),
+      ]),
+      32,
+      copiedKeyRules('metadata.labels'),
+    )
+      .optional()
+      .meta({ description: 'Labels of the Secret. Default: none. At most 32.' }),
+    annotations: boundedMap(z.string().max(4096), 32, copiedKeyRules('metadata.annotations')).optional().meta({
+      description: 'Annotations of the Secret. Default: none. At most 32, values of at most 4096 characters.',
+    }),
+  })
+  .meta({
+    description:
+      'Labels and annotations to copy to the Secret. Keys of kubernetes.io, k8s.io and rolevend.dev and the key aws-assume-role are refused; app.kubernetes.io/ is allowed.',
+  });
+
+const deletionPolicy = z.enum(['Delete', 'Retain']).meta({
+  description: `What becomes of the Secret when this object is deleted. Delete: it goes too. Retain: it stays, with its credential until that expires. Default: ${specDefaults.deletionPolicy}.`,
+});
+
+const fields = z
+  .object({
+    roleName: roleName.optional(),
+    roleArn: roleArn.optional(),
+    durationSeconds: durationSeconds.optional(),
+    secretName,
+    secretType,
+    ecrRepositoryUrl: ecrRepositoryUrl.optional(),
+    region: region.optional(),
+    externalId: externalId.optional(),
+    sessionName: sessionName.optional(),
+    refresh: refresh.optional(),
+    suspend: z
+      .boolean()
+      .optional()
+      .meta({
+        description: `Stops every issue for this object; the Secret stays as it is and expires. Default: ${specDefaults.suspend}.`,
+      }),
+    metadata: metadata.optional(),
+    deletionPolicy: deletionPolicy.optional(),
+  })
+  .meta({ description: 'The role to assume and the Secret to keep filled with its credentials.' });
+
+const rules: Rule<z.output<typeof fields>>[] = [
+  {
+    cel: 'has(self.roleName) != has(self.roleArn)',
+    message:
+      "set exactly one of roleName (a role in the operator's own account) and roleArn (a role in any account); neither or both are set",
+    holds: (spec) => (spec.roleName === undefined) !== (spec.roleArn === undefined),
+  },
+  {
+    cel: "!has(self.secretType) || self.secretType != 'EcrDockerConfigJson' || (has(self.ecrRepositoryUrl) && self.ecrRepositoryUrl != '')",
+    message:
+      'ecrRepositoryUrl is missing: secretType EcrDockerConfigJson needs it; set it to the registry, e.g. 123456789012.dkr.ecr.eu-west-1.amazonaws.com',
+    fieldPath: '.ecrRepositoryUrl',
+    holds: (spec) => spec.secretType !== 'EcrDockerConfigJson' || (spec.ecrRepositoryUrl ?? '') !== '',
+  },
+  {
+    cel: `!has(self.refresh) || !has(self.refresh.minRemainingSeconds) || (has(self.secretType) && self.secretType == 'EcrDockerConfigJson') || self.refresh.minRemainingSeconds * 100 <= (has(self.durationSeconds) ? self.durationSeconds : ${specDefaults.durationSeconds}) * ${MAX_REMAINING_PERCENT}`,
+    message: `refresh.minRemainingSeconds is more than ${MAX_REMAINING_PERCENT} % of durationSeconds (default ${specDefaults.durationSeconds}); lower it or raise durationSeconds`,
+    fieldPath: '.refresh.minRemainingSeconds',
+    holds: (spec) =>
+      spec.secretType === 'EcrDockerConfigJson' ||
+      (spec.refresh?.minRemainingSeconds ?? 0) * 100 <=
+        (spec.durationSeconds ?? specDefaults.durationSeconds) * MAX_REMAINING_PERCENT,
+  },
+];
+
+/** Schema of `spec`: the source of its TypeScript type, of the CRD and of the judgement over stored objects. */
+export const awsAssumeRoleSpecSchema = ruled(fields, rules);

@@ -1,0 +1,77 @@
+import type { z } from 'zod';
+import { awsAssumeRoleSpecSchema, specDefaults } from './aws-assume-role-spec.ts';
+import type { awsAssumeRoleStatusSchema } from './aws-assume-role-status.ts';
+import type { Condition } from './conditions.ts';
+import type { Metadata, ResourceName } from './metadata.ts';
+import { problems } from './rules.ts';
+
+/** Address of the AWSAssumeRole kind. */
+export const awsAssumeRoles = {
+  group: 'pincette.net',
+  version: 'v1',
+  plural: 'awsassumeroles',
+  kind: 'AWSAssumeRole',
+  namespaced: true,
+} as const satisfies ResourceName;
+
+/** `spec` as users write it. */
+export type AWSAssumeRoleSpec = z.infer<typeof awsAssumeRoleSpecSchema>;
+/** `Map`, `File` or `EcrDockerConfigJson`. */
+export type SecretType = AWSAssumeRoleSpec['secretType'];
+/** `Delete` or `Retain`. */
+export type DeletionPolicy = NonNullable<AWSAssumeRoleSpec['deletionPolicy']>;
+
+/** `status` as we write it. Objects of older operators may hold conditions with fewer keys and repeated types. */
+export interface AWSAssumeRoleStatus extends Omit<z.infer<typeof awsAssumeRoleStatusSchema>, 'conditions'> {
+  conditions?: Condition[];
+}
+
+/** An AWSAssumeRole object. */
+export interface AWSAssumeRole {
+  apiVersion: string;
+  kind: string;
+  metadata: Metadata;
+  spec: AWSAssumeRoleSpec;
+  status?: AWSAssumeRoleStatus;
+}
+
+/** When a session is replaced; percentages of the session's life and seconds. */
+export interface RefreshSettings {
+  percent: number;
+  jitterPercent: number;
+  minRemainingSeconds: number;
+}
+
+/** `spec` with every default filled in. `region` stays undefined where the operator's own is meant. */
+export interface ResolvedSpec
+  extends Omit<AWSAssumeRoleSpec, 'durationSeconds' | 'deletionPolicy' | 'refresh' | 'suspend'> {
+  /** Seconds. */
+  durationSeconds: number;
+  deletionPolicy: DeletionPolicy;
+  refresh: RefreshSettings;
+  suspend: boolean;
+}
+
+/** Fills in what the object leaves open; takes and leaves everything else as it is. */
+export function withDefaults(spec: AWSAssumeRoleSpec): ResolvedSpec {
+  const { refresh } = specDefaults;
+  return {
+    ...spec,
+    durationSeconds: spec.durationSeconds ?? specDefaults.durationSeconds,
+    deletionPolicy: spec.deletionPolicy ?? specDefaults.deletionPolicy,
+    suspend: spec.suspend ?? specDefaults.suspend,
+    refresh: {
+      percent: spec.refresh?.percent ?? refresh.percent,
+      jitterPercent: spec.refresh?.jitterPercent ?? refresh.jitterPercent,
+      minRemainingSeconds: spec.refresh?.minRemainingSeconds ?? refresh.minRemainingSeconds,
+    },
+  };
+}
+
+/**
+ * What is wrong with a spec, as lines `spec.<field>: <problem and fix>`; empty when nothing is. The rules are those of
+ * the CRD. The API server lets objects that were stored before a rule existed live on, so they are judged here again.
+ */
+export function specProblems(spec: unknown): string[] {
+  return problems(awsAssumeRoleSpecSchema, spec, 'spec');
+}

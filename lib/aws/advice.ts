@@ -1,0 +1,98 @@
+import type { Trouble } from './errors.ts';
+import { type CallerIdentity, policyPrincipal } from './options.ts';
+
+/** What an advice may name. None of it is secret. */
+export interface Advice {
+  roleArn?: string | undefined;
+  /** Who signed the request. */
+  caller?: CallerIdentity | undefined;
+  externalId?: string | undefined;
+  /** The request passes session tags. */
+  tagged?: boolean | undefined;
+  /** The request sets a source identity. */
+  sourceIdentity?: boolean | undefined;
+  operation?: string;
+}
+
+const byCode: Readonly<Record<string, string>> = {
+  NoIdentity: 'The operator has no AWS identity: see its readiness check and log.',
+  MalformedPolicyDocument: 'A session policy is not valid: correct it in the object.',
+  PackedPolicyTooLarge:
+    'Session policy, policy ARNs and tags together are too large: shorten them. Tags that an EKS Pod Identity session hands on count too.',
+  RegionDisabled:
+    'STS is not activated in this Region: activate it (IAM console, Account settings, Endpoints) or set another region.',
+  InvalidIdentityToken:
+    'AWS does not accept the token: check the OIDC provider of the account, its audience and its issuer.',
+  IDPRejectedClaim: 'The identity provider refused the token: it is expired, revoked or its claims do not fit.',
+  InvalidClientTokenId:
+    'AWS does not know the access key: it was deleted or belongs to another partition, or the Region is not enabled in the account. New credentials are fetched.',
+  ExpiredToken: 'The credentials that signed the request have expired. New ones are fetched.',
+};
+
+/** What to do about a code other than `AccessDenied`. `text` is looked at for the name of a field only. */
+export function advice(code: string, trouble: Trouble, text: string): string {
+  if (trouble === 'throttled') return 'AWS asks for fewer requests. They are slowed down and tried again.';
+  if (trouble === 'unreachable') return 'Check the network, the proxy and the Region. It is tried again.';
+  if (trouble === 'duration')
+    return 'The role does not allow sessions that long: lower spec.durationSeconds or raise the maximum session duration of the role.';
+  const known = byCode[code];
+  if (known !== undefined) return known;
+  if (trouble === 'credentials')
+    return "The request's signature was refused: check the operator's credentials and the clock of its node.";
+  if (code === 'ValidationError') return `AWS does not accept ${fieldIn(text)}: correct it in the object.`;
+  return 'It is tried again.';
+}
+
+/** Parameters of the STS calls and the fields of an object from which they come. */
+const fields: Readonly<Record<string, string>> = {
+  rolearn: 'the role (spec.roleName or spec.roleArn)',
+  rolesessionname: 'spec.sessionName',
+  externalid: 'spec.externalId',
+  durationseconds: 'spec.durationSeconds',
+  policyarns: 'spec.policyArns',
+  policy: 'spec.sessionPolicy',
+  tags: 'spec.sessionTags',
+  sourceidentity: 'spec.sourceIdentity',
+};
+
+function fieldIn(text: string): string {
+  const words = text.toLowerCase();
+  const name = Object.keys(fields).find((field) => words.includes(field));
+  return (name === undefined ? undefined : fields[name]) ?? 'a value of the request';
+}
+
+/**
+ * Advice for `AccessDenied`. STS does not tell which side refused, so it names both statements, ready to be copied.
+ * A registry has one side only.
+ */
+export function accessDenied(about: Advice): string {
+  if (about.operation === 'AssumeRoleWithWebIdentity') {
+    return "The role's trust policy must allow sts:AssumeRoleWithWebIdentity to the cluster's OIDC provider for this ServiceAccount (conditions on sub and aud).";
+  }
+  if (about.roleArn === undefined) return 'The identity needs a policy that allows the call.';
+  if (about.operation === 'GetAuthorizationToken') {
+    return `The role needs a policy with ${JSON.stringify({ Effect: 'Allow', Action: 'ecr:GetAuthorizationToken', Resource: '*' })}`;
+  }
+  const actions = ['sts:AssumeRole'];
+  if (about.tagged || about.caller?.carriesTags) actions.push('sts:TagSession');
+  if (about.sourceIdentity) actions.push('sts:SetSourceIdentity');
+  return bothStatements(about, about.roleArn, actions.length === 1 ? 'sts:AssumeRole' : actions);
+}
+
+function bothStatements(about: Advice, roleArn: string, action: string | string[]): string {
+  const principal = about.caller === undefined ? "<ARN of the operator's identity>" : policyPrincipal(about.caller);
+  const identity = { Effect: 'Allow', Action: action, Resource: roleArn };
+  const condition = about.externalId !== undefined && {
+    Condition: { StringEquals: { 'sts:ExternalId': about.externalId } },
+  };
+  const trust = { Effect: 'Allow', Principal: { AWS: principal }, Action: action, ...condition };
+  return [
+    'The role may not exist, or one of two statements is missing; STS does not say which one lacks.',
+    `Identity policy of ${principal}${pathNote(about.caller)}: ${JSON.stringify(identity)}`,
+    `Trust policy of ${roleArn}: ${JSON.stringify(trust)}`,
+  ].join(' ');
+}
+
+function pathNote(caller: CallerIdentity | undefined): string {
+  return caller?.role === undefined ? '' : ' (add its path, if it has one)';
+}

@@ -1,0 +1,34 @@
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { RolevendError } from '../errors.ts';
+import type { AwsContext } from './errors.ts';
+import { type BaseCredentials, type CallerIdentity, parseCaller } from './options.ts';
+import type { Transport } from './transport.ts';
+
+/** Asks STS whose credentials these are; the call needs no permission. Throws AwsError, or the signal's reason. */
+export async function callerIdentity(
+  transport: Transport,
+  credentials: BaseCredentials,
+  signal?: AbortSignal,
+): Promise<CallerIdentity> {
+  const context: AwsContext = { service: 'STS', operation: 'GetCallerIdentity', region: transport.region };
+  const attempt = () => {
+    const client = new STSClient(transport.clientConfig(transport.region, credentials));
+    const command = new GetCallerIdentityCommand({});
+    return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
+  };
+  const { output, requestId } = await transport.call({ context, attempt }, signal);
+  const caller = parseCaller(output.Arn ?? '');
+  if (caller === undefined) {
+    throw new RolevendError('STS answered GetCallerIdentity with an ARN of unknown form.', {
+      code: 'StsUnreachable',
+      consequence: 'retry',
+      requestId,
+    });
+  }
+  return caller.isSession && fromContainer(credentials) ? { ...caller, carriesTags: true } : caller;
+}
+
+/** The SDK marks where credentials come from. Sessions of the container endpoint (EKS Pod Identity) carry tags. */
+function fromContainer(credentials: BaseCredentials & { $source?: Record<string, string> }): boolean {
+  return credentials.$source?.CREDENTIALS_HTTP !== undefined;
+}

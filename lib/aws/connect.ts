@@ -1,0 +1,26 @@
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { Ecr } from './ecr.ts';
+import { BaseIdentity } from './identity.ts';
+import type { AwsOptions } from './options.ts';
+import { Sts } from './sts.ts';
+import { Transport } from './transport.ts';
+
+/** Everything that vending needs of AWS, over one transport. */
+export interface Aws {
+  /** The caller runs `identity.start(signal)`. */
+  identity: BaseIdentity;
+  sts: Sts;
+  ecr: Ecr;
+  /** Closes idle connections. */
+  close(): void;
+}
+
+/** Wires the clients of this folder together; nothing is called yet. */
+export function connectAws(options: { aws: AwsOptions; clock: Clock; log: Logger; metrics: Metrics }): Aws {
+  const transport = new Transport(options);
+  const identity = new BaseIdentity({ ...options, transport });
+  const sts = new Sts({ transport, identity });
+  return { identity, sts, ecr: new Ecr({ transport }), close: () => transport.close() };
+}

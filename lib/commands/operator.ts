@@ -1,0 +1,266 @@
+import type { AWSAssumeRole } from '../api/aws-assume-role.ts';
+import { awsAssumeRoles } from '../api/aws-assume-role.ts';
+import { managedLabel } from '../api/names.ts';
+import { type RoleGrant, roleGrants } from '../api/role-grant.ts';
+import { Ecr } from '../aws/ecr.ts';
+import { BaseIdentity } from '../aws/identity.ts';
+import type { AwsOptions } from '../aws/options.ts';
+import { Admission } from '../aws/rate.ts';
+import { Sts } from '../aws/sts.ts';
+import { Transport } from '../aws/transport.ts';
+import type { Clock } from '../clock.ts';
+import type { ControllerConfig } from '../config.ts';
+import { AwsAssumeRoleController } from '../controllers/aws-assume-role/controller.ts';
+import { Announcer } from '../controllers/aws-assume-role/events.ts';
+import { VendingMetrics } from '../controllers/aws-assume-role/metrics.ts';
+import {
+  keysOfNamespace,
+  keysOfObject,
+  keysOfSecret,
+  objectStore,
+  secretStore,
+} from '../controllers/aws-assume-role/watch.ts';
+import { AssumeRoleIssuer } from '../credentials/assume-role.ts';
+import { RolevendError } from '../errors.ts';
+import { KubeClient } from '../kube/client.ts';
+import type { Connection } from '../kube/connection.ts';
+import { Controller } from '../kube/controller.ts';
+import { EventRecorder } from '../kube/events.ts';
+import { runWithLease } from '../kube/lease.ts';
+import { type KubeObject, keyOf, namespaces, type Resource, secrets } from '../kube/objects.ts';
+import { WorkQueue } from '../kube/queue.ts';
+import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
+import { Store } from '../kube/store.ts';
+import type { Logger } from '../log.ts';
+import { gauge, type Metrics } from '../metrics.ts';
+
+/** Name of the Lease. */
+const LEASE = 'rolevend-controller';
+
+export interface OperatorOptions {
+  config: Omit<
+    ControllerConfig,
+    'kubeconfig' | 'metricsBindAddress' | 'healthProbeBindAddress' | 'logLevel' | 'logFormat'
+  >;
+  /** The cluster to work in. It stays open when the operator ends. */
+  connection: Connection;
+  aws: AwsOptions;
+  /** Name of this process in Lease and Events, unlike any other's. */
+  identity: string;
+  /** Namespace of the Lease. */
+  leaseNamespace: string;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+}
+
+/**
+ * All parts of the operator for one cluster, wired together. Holds no global state: several run in one process, each with
+ * its own `metrics`. A replica that does not lead keeps its caches, so that it can take over at once.
+ */
+export class Operator {
+  readonly #o: OperatorOptions;
+  readonly #reflectors = new Map<string, Reflector<KubeObject>>();
+  readonly #objects = objectStore();
+  readonly #secrets = secretStore();
+  readonly #grants = new Store<RoleGrant>();
+  readonly #namespaces = new Store<KubeObject>();
+  readonly #client: KubeClient;
+  readonly #leaseClient: KubeClient;
+  readonly #identity: BaseIdentity;
+  readonly #transport: Transport;
+  #queue: WorkQueue | undefined;
+  #controller: Controller | undefined;
+  #fence: () => void = notLeading;
+
+  constructor(options: OperatorOptions) {
+    const { connection, clock, log, metrics, aws } = options;
+    this.#o = options;
+    this.#leaseClient = new KubeClient({ connection, clock, metrics });
+    this.#client = new KubeClient({ connection, clock, metrics, beforeWrite: () => this.#fence() });
+    this.#transport = new Transport({ aws, clock, log, metrics });
+    this.#identity = new BaseIdentity({ transport: this.#transport, aws, clock, log });
+    this.#watchEverything();
+    this.#exposeWatchAge();
+  }
+
+  /** Works until the signal aborts (`released`) or the Lease is lost (`lost`); the process should end then. */
+  async run(signal: AbortSignal): Promise<'released' | 'lost'> {
+    const { config, clock, log, metrics, identity, leaseNamespace } = this.#o;
+    const end = new AbortController();
+    const both = AbortSignal.any([signal, end.signal]);
+    const background = [
+      this.#identity.start(both),
+      ...[...this.#reflectors.values()].map((reflector) => reflector.run(both)),
+    ];
+    try {
+      if (!config.leaderElect) {
+        await this.#lead(signal, () => {});
+        return 'released';
+      }
+      const lead = (leading: AbortSignal, fence: () => void) => this.#lead(leading, fence);
+      const lease = { client: this.#leaseClient, namespace: leaseNamespace, name: LEASE, identity };
+      return await runWithLease({ ...lease, clock, log, metrics, lead, signal });
+    } finally {
+      end.abort();
+      await Promise.allSettled(background);
+    }
+  }
+
+  /** What keeps this replica from working, one line each; empty when it is ready. */
+  notReady(): string[] {
+    const unsynced = [...this.#reflectors]
+      .filter(([, { hasSynced }]) => !hasSynced)
+      .map(([name]) => `not synced: ${name}`);
+    const problem = this.#identity.problem;
+    return problem === undefined ? unsynced : [...unsynced, `no AWS identity: ${problem}`];
+  }
+
+  /** False when the leader's loop is stuck. */
+  healthy(): boolean {
+    return this.#controller?.healthy() ?? true;
+  }
+
+  async #lead(signal: AbortSignal, fence: () => void): Promise<void> {
+    this.#fence = fence;
+    try {
+      await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.synced(signal)));
+      await this.#work(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#fence = notLeading;
+    }
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const { config, clock, log, metrics, identity } = this.#o;
+    const name = 'aws-assume-role';
+    if (!config.controllers.includes(name)) return await ended(signal);
+    const queue = new WorkQueue({ name, clock, metrics });
+    const recorder = new EventRecorder({ client: this.#client, clock, log, metrics, instance: identity });
+    const vending = this.#vending(queue, recorder);
+    const reconcile = (key: string, passSignal: AbortSignal) => vending.reconcile(key, passSignal);
+    this.#queue = queue;
+    this.#controller = new Controller({ name, queue, reconcile, concurrency: config.concurrency, clock, log, metrics });
+    const forget = this.#identity.onChange(() => this.#enqueueAll());
+    this.#enqueueAll();
+    try {
+      await this.#controller.run(signal);
+    } finally {
+      forget();
+      this.#queue = undefined;
+    }
+  }
+
+  #vending(queue: WorkQueue, recorder: EventRecorder): AwsAssumeRoleController {
+    const { config, aws, clock, log, metrics } = this.#o;
+    const transport = this.#transport;
+    const webIdentity = { rate: config.stsWebIdentityQps, burst: 2 * config.stsWebIdentityQps };
+    const admission = new Admission({
+      clock,
+      metrics,
+      qps: config.stsQps,
+      burst: config.stsBurst,
+      operations: { AssumeRoleWithWebIdentity: webIdentity },
+      onGranted: (key) => queue.add(key),
+    });
+    const sts = new Sts({ transport, identity: this.#identity });
+    return new AwsAssumeRoleController({
+      client: this.#client,
+      objects: this.#objects,
+      secrets: this.#secrets,
+      grants: this.#grants,
+      namespaces: this.#namespaces,
+      issuer: new AssumeRoleIssuer({ sts, ecr: new Ecr({ transport }), admission }),
+      admission,
+      self: () => ({
+        caller: this.#identity.current?.caller,
+        identityProblem: this.#identity.problem,
+        region: aws.region,
+      }),
+      skewMs: () => transport.skewMs,
+      announcer: new Announcer(recorder),
+      metrics: new VendingMetrics(metrics, config.objectMetrics),
+      clock,
+      log,
+    });
+  }
+
+  #watchEverything(): void {
+    const objects = this.#objects;
+    const labelSelector = `${managedLabel}=true`;
+    for (const namespace of this.#scopes()) {
+      this.#watch<AWSAssumeRole>(awsAssumeRoles, {
+        namespace,
+        store: objects,
+        onChange: (change) => this.#enqueue(keysOfObject(change, objects)),
+      });
+      this.#watch<KubeObject>(secrets, {
+        namespace,
+        labelSelector,
+        metadataOnly: true,
+        store: this.#secrets,
+        onChange: (change) => this.#enqueue(keysOfSecret(change, objects)),
+      });
+    }
+    this.#watch<RoleGrant>(roleGrants, { store: this.#grants, onChange: () => this.#enqueueAll() });
+    this.#watch<KubeObject>(namespaces, {
+      metadataOnly: true,
+      store: this.#namespaces,
+      onChange: (change) => this.#enqueue(keysOfNamespace(change, objects)),
+    });
+  }
+
+  /** Undefined stands for all namespaces. */
+  #scopes(): (string | undefined)[] {
+    const { namespaces: named } = this.#o.config;
+    return named.length > 0 ? named : [undefined];
+  }
+
+  #watch<T extends KubeObject>(
+    resource: Resource,
+    options: Pick<ReflectorOptions<T>, 'namespace' | 'labelSelector' | 'metadataOnly' | 'store' | 'onChange'>,
+  ): void {
+    const { clock, log, metrics } = this.#o;
+    const reflector = new Reflector<T>({ client: this.#client, resource, clock, log, metrics, ...options });
+    const name = options.namespace === undefined ? resource.plural : `${resource.plural} in ${options.namespace}`;
+    this.#reflectors.set(name, reflector as unknown as Reflector<KubeObject>);
+  }
+
+  #enqueue(keys: readonly string[]): void {
+    for (const key of keys) this.#queue?.add(key);
+  }
+
+  /** Everything, behind what changes by itself. Passes over objects that need nothing cost no request. */
+  #enqueueAll(): void {
+    for (const object of this.#objects.list()) this.#queue?.add(keyOf(object), 'low');
+  }
+
+  #exposeWatchAge(): void {
+    const reflectors = this.#reflectors;
+    const { clock, metrics } = this.#o;
+    gauge(metrics, {
+      name: 'rolevend_watch_last_event_age_seconds',
+      help: 'How long ago each watch last brought anything; bookmarks come each minute.',
+      labelNames: ['watch'],
+      collect() {
+        for (const [watch, { lastEventAt }] of reflectors) this.set({ watch }, (clock.now() - lastEventAt) / 1000);
+      },
+    });
+  }
+}
+
+function notLeading(): never {
+  throw new RolevendError('this replica does not hold the Lease and may not write', {
+    code: 'LeaseLost',
+    consequence: 'stop',
+  });
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,104 @@
+import { type AWSAssumeRole, type ResolvedSpec, specProblems } from '../../api/aws-assume-role.ts';
+import { findCondition } from '../../api/conditions.ts';
+import type { RoleGrant } from '../../api/role-grant.ts';
+import type { CallerIdentity } from '../../aws/options.ts';
+import { bucketOf } from '../../credentials/assume-role.ts';
+import type { Clamp } from '../../credentials/duration.ts';
+import { evaluate } from '../../credentials/grants.ts';
+import { type IssueRequest, issueRequest, roleArnOf } from '../../credentials/request.ts';
+import { RolevendError } from '../../errors.ts';
+
+/** What an issue depends on beside the object itself. */
+export interface Surroundings {
+  /** The operator's own identity; undefined while it has none. */
+  caller: CallerIdentity | undefined;
+  /** Why it has none. */
+  identityProblem: string | undefined;
+  /** Region of the operator. */
+  region: string;
+  grants: Iterable<RoleGrant>;
+  /** Labels of the object's namespace. */
+  namespaceLabels: Readonly<Record<string, string>>;
+}
+
+/** Why nothing can be issued, before anybody was asked. */
+export interface Obstacle {
+  code: 'InvalidSpec' | 'NoIdentity' | 'GrantDenied';
+  message: string;
+  permanent: boolean;
+}
+
+/** What the object asks for, or why it cannot be asked for. */
+export type Asked = {
+  roleArn?: string;
+  /** What the grants say; undefined where they could not be asked. */
+  granted?: { allowed: boolean; message: string };
+} & (
+  | { obstacle: Obstacle; request?: undefined }
+  | { obstacle?: undefined; request: IssueRequest /** Of the rate bucket to claim from. */; bucket: string }
+);
+
+/** Turns the object into one request, if its spec, the operator's identity and the grants allow one. Asks nobody. */
+export function ask(
+  object: AWSAssumeRole,
+  spec: ResolvedSpec,
+  { caller, identityProblem, region, grants, namespaceLabels }: Surroundings,
+): Asked {
+  const problems = specProblems(object.spec);
+  if (problems.length > 0) return obstacle('InvalidSpec', problems.join('; '));
+  if (caller === undefined) {
+    return obstacle('NoIdentity', identityProblem ?? 'the operator has no AWS identity', false);
+  }
+  const { name, namespace = '' } = object.metadata;
+  const roleArn = roleArnOf(object.spec, caller);
+  const decision = evaluate(grants, { namespace, namespaceLabels, name, roleArn, self: caller, spec });
+  if (!decision.allowed) {
+    return {
+      ...obstacle('GrantDenied', decision.message),
+      roleArn,
+      granted: { allowed: false, message: decision.message },
+    };
+  }
+  try {
+    const request = issueRequest({
+      object,
+      terms: decision.terms,
+      caller,
+      region,
+      roleSeconds: learnedSeconds(object),
+    });
+    const granted = { allowed: true, message: `RoleGrant ${decision.grants.join(', ')} allows ${roleArn}` };
+    return { roleArn, granted, request, bucket: bucketOf(request) };
+  } catch (error) {
+    if (error instanceof RolevendError && error.code === 'InvalidSpec') return obstacle('InvalidSpec', error.message);
+    throw error;
+  }
+}
+
+function obstacle(code: Obstacle['code'], message: string, permanent = true): { obstacle: Obstacle } {
+  return { obstacle: { code, message, permanent } };
+}
+
+/** What STS turned out to grant this role at most, kept in the status until the generation changes. */
+function learnedSeconds({ metadata, status }: AWSAssumeRole): number | undefined {
+  if (status?.observedGeneration !== metadata.generation) return undefined;
+  const isLearned = findCondition(status?.conditions, 'DurationClamped')?.reason === 'RoleMaximum';
+  return isLearned ? status?.effectiveDurationSeconds : undefined;
+}
+
+/** Greatest part of a life that `minRemainingSeconds` can hold, as `refreshWindow` says. */
+const MAX_REMAINING = 0.6;
+
+/** The condition `DurationClamped` for what shortened a request, the tightest last; undefined where nothing did. */
+export function clampNote(
+  clamps: readonly Clamp[],
+  spec: ResolvedSpec,
+): { reason: string; message: string } | undefined {
+  const tightest = clamps.at(-1);
+  if (tightest === undefined) return undefined;
+  const kept = Math.floor(MAX_REMAINING * tightest.seconds);
+  const { minRemainingSeconds } = spec.refresh;
+  const tooLong = spec.secretType !== 'EcrDockerConfigJson' && minRemainingSeconds > kept;
+  const note = ` spec.refresh.minRemainingSeconds (${minRemainingSeconds}) is more than 60 % of that: ${kept} s are kept.`;
+  return { reason: tightest.reason, message: tightest.message + (tooLong ? note : '') };
+}

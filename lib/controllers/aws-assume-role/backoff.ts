@@ -1,0 +1,68 @@
+import { fraction } from './due.ts';
+
+/** What is known of an object's failed attempts since its last success or change. */
+export interface Failure {
+  /** A stable word: the AWS error code or one of our reasons. */
+  code: string;
+  message: string;
+  requestId?: string | undefined;
+  /** Attempts that failed in a row, 1 for the first. */
+  count: number;
+  /** Milliseconds since 1970. */
+  lastAttemptAt: number;
+  /** Whether trying again cannot help until somebody changes something. */
+  permanent: boolean;
+  /** The least wait that the other side asked for, in milliseconds. */
+  retryAfterMs?: number | undefined;
+  /** The spec that failed; another one is tried at once. */
+  generation: number;
+  /** The request that failed, as input hash; a change of grants or of the base identity gives another one. */
+  inputHash?: string | undefined;
+}
+
+const SECOND = 1000;
+const MIN_DELAY = 2 * SECOND;
+const MAX_DELAY = 300 * SECOND;
+const MAX_DELAY_EXPIRED = 60 * SECOND;
+const MIN_PERMANENT = 30 * SECOND;
+const MAX_PERMANENT = 600 * SECOND;
+/** IAM takes some seconds to spread a change, so a denial becomes final only after these tries. */
+const ACCESS_DENIED_DELAYS = [5 * SECOND, 10 * SECOND, 20 * SECOND];
+
+/** Whether a failure of this code, seen `count` times in a row, is final. `stop` is what the error itself says. */
+export function isPermanent(code: string, stop: boolean, count: number): boolean {
+  return stop && (code !== 'AccessDenied' || count > ACCESS_DENIED_DELAYS.length);
+}
+
+/**
+ * When a failed issue is tried again, in milliseconds since 1970. `expiresAt` is the end of the credential that still
+ * stands, or undefined. The spread comes from a hash of object and attempt, so the time is the same after a restart.
+ */
+export function nextAttemptAt(uid: string, failure: Failure, expiresAt: number | undefined): number {
+  const remaining = Math.max(0, (expiresAt ?? 0) - failure.lastAttemptAt);
+  const delay = retryDelay(failure, remaining, fraction(`${uid}/${failure.lastAttemptAt}`));
+  return failure.lastAttemptAt + Math.max(delay, failure.retryAfterMs ?? 0);
+}
+
+/** The wait in milliseconds; `remaining` is what is left of the old credential, `spread` a number in [0, 1). */
+export function retryDelay(
+  failure: Pick<Failure, 'code' | 'count' | 'permanent'>,
+  remaining: number,
+  spread: number,
+): number {
+  if (failure.permanent) return remaining > 0 ? clamp(remaining / 4, MIN_PERMANENT, MAX_PERMANENT) : MAX_PERMANENT;
+  const denied = failure.code === 'AccessDenied' ? ACCESS_DENIED_DELAYS[failure.count - 1] : undefined;
+  if (denied !== undefined) return denied;
+  const cap = remaining > 0 ? Math.min(MAX_DELAY, remaining / 4) : MAX_DELAY_EXPIRED;
+  const exponential = MIN_DELAY * 2 ** Math.min(failure.count - 1, 16);
+  return Math.max(MIN_DELAY, (0.5 + spread / 2) * Math.min(cap, exponential));
+}
+
+/** The least time between two repairs of one object's Secret, in milliseconds, after `repairs` of them in a row. */
+export function repairDelay(repairs: number): number {
+  return repairs === 0 ? 0 : Math.min(MAX_DELAY, 10 * SECOND * 2 ** Math.min(repairs - 1, 16));
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
+}

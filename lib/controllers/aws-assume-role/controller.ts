@@ -1,0 +1,156 @@
+import { type AWSAssumeRole, withDefaults } from '../../api/aws-assume-role.ts';
+import type { ReconcileResult } from '../../kube/controller.ts';
+import { isNamespaceTerminating, isUidMismatch } from '../../kube/errors.ts';
+import { isDeleting, refOfKey } from '../../kube/objects.ts';
+import { ask } from './ask.ts';
+import { inspectSecret } from './inspect.ts';
+import { issue } from './issue.ts';
+import { type Memory, recall } from './memory.ts';
+import { dueOf, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
+import { type IssueReason, inputChanged, isSameRequest, plan } from './plan.ts';
+import { removeFormer, repairMetadata } from './repair.ts';
+import { report } from './report.ts';
+import { laterLegacyWriter, uidOf } from './secret.ts';
+
+/** After this time in milliseconds without a result the status says what is going on. */
+const PENDING_AFTER_MS = 700;
+/** How often the status of an object that waits for a rate token is looked at. The token itself wakes it. */
+const WAITING_RECHECK_MS = 30_000;
+/** How often a Secret is looked at again that belongs to somebody else, and so is not watched. */
+const REFUSED_RECHECK_MS = 30_000;
+
+/** The loop over AWSAssumeRoles. A pass ends with at most one Secret write and one status write, and only if something changes. */
+export class AwsAssumeRoleController {
+  readonly #context: VendingContext;
+  readonly #memories = new Map<string, Memory>();
+
+  constructor(context: VendingContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Brings Secret and status of the object with this key to what its spec asks for. Resolves with the time until the next
+   * look; rejects with what the API server answered, or with the signal's reason.
+   */
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
+    const object = this.#context.objects.get(key);
+    if (object === undefined || isDeleting(object)) return this.#forget(key);
+    try {
+      return await this.#pass(await this.#look(key, object, signal));
+    } catch (error) {
+      // The object, or its whole namespace, went away under this pass.
+      if (isUidMismatch(error) || isNamespaceTerminating(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Gathers what the decision needs. Makes no request while nothing has changed. */
+  async #look(key: string, object: AWSAssumeRole, signal: AbortSignal): Promise<Pass> {
+    const { client, objects, secrets, grants, namespaces } = this.#context;
+    const spec = withDefaults(object.spec);
+    const seen = await inspectSecret(object, { client, objects, secrets, signal });
+    const namespaceLabels = namespaces.get(object.metadata.namespace ?? '')?.metadata.labels ?? {};
+    const asked = ask(object, spec, { ...this.#context.self(), grants: grants.list(), namespaceLabels });
+    return {
+      key,
+      object,
+      spec,
+      seen,
+      asked,
+      signal,
+      memory: this.#memoryOf(key, object),
+      clamps: asked.request?.clamps ?? [],
+      durationSeconds: asked.request?.durationSeconds ?? object.status?.effectiveDurationSeconds,
+    };
+  }
+
+  async #pass(pass: Pass): Promise<ReconcileResult | undefined> {
+    const { seen, asked } = pass;
+    const legacy = seen.live && laterLegacyWriter(seen.live.metadata);
+    if (legacy !== undefined) this.#context.announcer.legacyOperator(pass.object, legacy);
+    if (!seen.blocked) {
+      const { issue: reason } = plan(situationOf(pass, serverNow(this.#context)));
+      if (reason === undefined) await this.#settle(pass);
+      else if (asked.request !== undefined) {
+        const waitMs = await this.#issue(pass, reason);
+        if (waitMs !== undefined) return { requeueAfterMs: waitMs };
+      }
+      if (pass.seen.state === 'intact') await removeFormer(pass, this.#context);
+    }
+    await report(pass, this.#context);
+    return this.#next(pass);
+  }
+
+  /** Issues, or gives the time to wait in milliseconds while the key waits for a rate token; that wakes it before. */
+  async #issue(pass: Pass, reason: IssueReason): Promise<number | undefined> {
+    const { clock, admission } = this.#context;
+    const { request, bucket } = pass.asked as Extract<Pass['asked'], { request: object }>;
+    pass.memory.waitingSince ??= clock.monotonic();
+    const silentMs = PENDING_AFTER_MS - (clock.monotonic() - pass.memory.waitingSince);
+    const order = { namespace: pass.object.metadata.namespace ?? '', validUntil: pass.seen.record?.expiresAt };
+    if (!admission.claim(bucket, pass.key, order)) {
+      if (silentMs > 0) return silentMs;
+      await report(pass, this.#context);
+      return WAITING_RECHECK_MS;
+    }
+    await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
+    pass.memory.waitingSince = undefined;
+    return undefined;
+  }
+
+  /** Runs `work`; if it takes longer than `ms`, the status says meanwhile that a credential is being issued. */
+  async #tellIfSlow(pass: Pass, ms: number, work: () => Promise<void>): Promise<void> {
+    let told: Promise<void> = Promise.resolve();
+    const cancel = this.#context.clock.after(ms, () => {
+      told = report(pass, this.#context).catch((err: unknown) => this.#context.log.debug({ err }, 'no pending status'));
+    });
+    try {
+      await work();
+    } finally {
+      cancel();
+      await told;
+    }
+  }
+
+  /** Nothing is to be issued: what was said about another request is over, and what stands is put right. */
+  async #settle(pass: Pass): Promise<void> {
+    const { memory, object, seen, asked, key } = pass;
+    const inputHash = asked.request?.inputHash;
+    memory.waitingSince = undefined;
+    this.#context.admission.cancel(key);
+    const isOver = memory.failure && !isSameRequest(memory.failure, object.metadata.generation ?? 0, inputHash);
+    if (isOver && !inputChanged({ record: seen.record, inputHash })) memory.failure = undefined;
+    await repairMetadata(pass, this.#context);
+  }
+
+  /** When to look again. Changes come by themselves, so only times count. */
+  #next(pass: Pass): ReconcileResult | undefined {
+    const { seen, asked, object } = pass;
+    const now = serverNow(this.#context);
+    const overdueMs = seen.record === undefined ? 0 : Math.max(0, now - dueOf(pass, seen.record));
+    this.#context.metrics.observe(object, seen.record, overdueMs);
+    if (seen.blocked) return { requeueAfterMs: REFUSED_RECHECK_MS };
+    const next = plan(situationOf(pass, now));
+    if (next.issue === undefined)
+      return next.waitUntil === undefined ? undefined : { requeueAfterMs: next.waitUntil - now };
+    if (asked.obstacle === undefined) return { requeueAfterMs: 0 };
+    // The obstacle's end wakes the object; until then only the end of the credential changes anything.
+    const left = (seen.record?.expiresAt ?? 0) - now;
+    return left > 0 ? { requeueAfterMs: left } : undefined;
+  }
+
+  #memoryOf(key: string, object: AWSAssumeRole): Memory {
+    const known = this.#memories.get(key);
+    if (known?.uid === uidOf(object)) return known;
+    const fresh = recall(object);
+    this.#memories.set(key, fresh);
+    return fresh;
+  }
+
+  #forget(key: string): undefined {
+    const { namespace, name } = refOfKey(key);
+    this.#memories.delete(key);
+    this.#context.admission.cancel(key);
+    this.#context.metrics.forget(namespace, name);
+  }
+}

@@ -1,0 +1,152 @@
+import { type AWSAssumeRole, withDefaults } from '../../api/aws-assume-role.ts';
+import { annotations } from '../../api/names.ts';
+import { parseTime } from '../../clock.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { isNotFound } from '../../kube/errors.ts';
+import { isDeleting, type KubeObject, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
+import type { Store } from '../../kube/store.ts';
+import { digest } from '../../secrets/render.ts';
+import type { SecretState } from './plan.ts';
+import {
+  assumedRecord,
+  type Ownership,
+  ownershipOf,
+  recordOf,
+  type Secret,
+  type SessionRecord,
+  uidOf,
+} from './secret.ts';
+
+/** Names of the indexes that this controller needs. */
+export const secretNameIndex = 'secretName';
+export const uidIndex = 'uid';
+export const ownerUidIndex = 'ownerUid';
+
+/** What stands under the name of an object's Secret. */
+export interface Inspection {
+  state: SecretState;
+  meta?: ObjectMeta | undefined;
+  record?: SessionRecord | undefined;
+  /** Whole Secret, where it had to be read; dropped when the pass ends. */
+  live?: Secret | undefined;
+  blocked?: { reason: 'ConflictingSecret' | 'AdoptionRefused'; message: string } | undefined;
+}
+
+export interface InspectOptions {
+  client: KubeClient;
+  objects: Store<AWSAssumeRole>;
+  secrets: Store<KubeObject>;
+  signal: AbortSignal;
+}
+
+/**
+ * Looks at the Secret of `object`. Where the cache holds it in the version that the status tells as our own write, no
+ * request is made. Else it is read: by metadata first, so that a foreign Secret's data never come here.
+ */
+export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): Promise<Inspection> {
+  const ref: ObjectRef = { namespace: object.metadata.namespace, name: object.spec.secretName };
+  const cached = o.secrets.get(keyOf(ref));
+  if (cached !== undefined && isOwnWrite(cached.metadata, object)) {
+    return { state: 'intact', meta: cached.metadata, record: trustedRecord(cached.metadata, object) };
+  }
+  const meta = cached?.metadata ?? (await read<KubeObject>(ref, o, true))?.metadata;
+  if (meta === undefined) return absent(object, o);
+  const seen = judged(meta, object, o);
+  if (seen !== undefined) return seen;
+  const live = await read<Secret>(ref, o, false);
+  if (live === undefined) return absent(object, o);
+  return judged(live.metadata, object, o) ?? inspectOwn(object, live);
+}
+
+/** What to make of a Secret that is not this object's own; undefined where it is. */
+function judged(meta: ObjectMeta, object: AWSAssumeRole, o: InspectOptions): Inspection | undefined {
+  const ownership = judge(meta, object, o.objects);
+  if (ownership.kind === 'ours') return undefined;
+  if (ownership.kind === 'stale') return { state: 'stale', meta };
+  return { state: 'absent', meta, blocked: refusal(object.spec.secretName, ownership) };
+}
+
+/** Without our annotations it is a legacy operator's, and its session's life follows from the status. */
+function inspectOwn(object: AWSAssumeRole, live: Secret): Inspection {
+  const meta = live.metadata;
+  if (meta.annotations?.[annotations.ownerUid] === undefined) {
+    return { state: 'intact', meta, live, record: assumedRecord(object, withDefaults(object.spec).durationSeconds) };
+  }
+  const intact = meta.annotations[annotations.dataSha256] === digest(plainData(live));
+  return { state: intact ? 'intact' : 'edited', meta, live, record: trustedRecord(meta, object) };
+}
+
+/** Judges by the synced store who of the named owners lives. */
+export function judge(meta: ObjectMeta, object: AWSAssumeRole, objects: Store<AWSAssumeRole>): Ownership {
+  return ownershipOf(meta, object, (uid) => objects.byIndex(uidIndex, uid)[0]?.metadata.name);
+}
+
+/** Text and reason for a Secret that may not be touched. */
+export function refusal(name: string, ownership: Ownership): NonNullable<Inspection['blocked']> {
+  if (ownership.kind === 'conflict') return conflict(name, ownership.owner);
+  return {
+    reason: 'AdoptionRefused',
+    message: `Secret "${name}" exists and was not made for this object; delete or rename it, or choose another spec.secretName`,
+  };
+}
+
+function conflict(name: string, owner: string): NonNullable<Inspection['blocked']> {
+  return {
+    reason: 'ConflictingSecret',
+    message: `AWSAssumeRole "${owner}" owns Secret "${name}"; choose another spec.secretName for one of the two`,
+  };
+}
+
+/** Where no Secret stands yet and several objects name it, the oldest goes first. */
+function absent(object: AWSAssumeRole, o: InspectOptions): Inspection {
+  const { namespace = '' } = object.metadata;
+  const claims = o.objects.byIndex(secretNameIndex, `${namespace}/${object.spec.secretName}`);
+  const elder = claims.find((other) => !isDeleting(other) && isOlder(other, object));
+  return { state: 'absent', ...(elder && { blocked: conflict(object.spec.secretName, elder.metadata.name) }) };
+}
+
+function isOlder(a: AWSAssumeRole, b: AWSAssumeRole): boolean {
+  const byTime = (parseTime(a.metadata.creationTimestamp) ?? 0) - (parseTime(b.metadata.creationTimestamp) ?? 0);
+  return byTime < 0 || (byTime === 0 && uidOf(a) < uidOf(b));
+}
+
+function isOwnWrite(meta: ObjectMeta, object: AWSAssumeRole): boolean {
+  const own = object.status?.secretRef;
+  return own !== undefined && own.uid === meta.uid && own.resourceVersion === meta.resourceVersion;
+}
+
+/** Longest life that AWS grants, in milliseconds. */
+const MAX_LIFE_MS = 12 * 3600_000;
+
+/**
+ * The session that the annotations tell. Anybody who may edit the Secret may edit them, so the times in the status win
+ * where they speak of the same session, and a life longer than AWS grants is not believed.
+ */
+function trustedRecord(meta: ObjectMeta, object: AWSAssumeRole): SessionRecord | undefined {
+  const record = recordOf(meta);
+  if (record === undefined) return undefined;
+  const { accessKeyId, issuedAt, expiresAt } = object.status ?? {};
+  const told = { issuedAt: parseTime(issuedAt), expiresAt: parseTime(expiresAt) };
+  const known = accessKeyId === record.accessKeyId && told.issuedAt !== undefined && told.expiresAt !== undefined;
+  const trusted = known ? { ...record, issuedAt: told.issuedAt ?? 0, expiresAt: told.expiresAt ?? 0 } : record;
+  return trusted.expiresAt - trusted.issuedAt <= MAX_LIFE_MS ? trusted : undefined;
+}
+
+/** The data of a Secret as text, the way they were given to `writeSecret`. */
+export function plainData(secret: Secret): Record<string, string> {
+  const decode = (value: string) => Buffer.from(value, 'base64').toString('utf8');
+  return Object.fromEntries(Object.entries(secret.data ?? {}).map(([key, value]) => [key, decode(value)]));
+}
+
+async function read<T extends KubeObject>(
+  ref: ObjectRef,
+  o: InspectOptions,
+  metadataOnly: boolean,
+): Promise<T | undefined> {
+  try {
+    return await o.client.get<T>(secrets, ref, { signal: o.signal, metadataOnly });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}

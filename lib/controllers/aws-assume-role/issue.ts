@@ -1,0 +1,145 @@
+import { isThrottle } from '../../aws/errors.ts';
+import type { IssueResult } from '../../credentials/assume-role.ts';
+import type { IssueRequest } from '../../credentials/request.ts';
+import { describeError, isAbort, RolevendError } from '../../errors.ts';
+import { isNamespaceTerminating } from '../../kube/errors.ts';
+import { digest, render } from '../../secrets/render.ts';
+import { type Failure, isPermanent } from './backoff.ts';
+import { judge } from './inspect.ts';
+import { repaired } from './memory.ts';
+import { type Pass, requestedRefresh, serverNow, type VendingContext } from './pass.ts';
+import { type IssueReason, isSameRequest } from './plan.ts';
+import { desiredMetadata, type SessionRecord, sessionAnnotations } from './secret.ts';
+import { ForeignSecretError, writeSecret } from './write.ts';
+
+/**
+ * Issues a credential and writes it. What goes wrong is remembered in the pass's memory, where back-off and status find it.
+ *
+ * The order is issue → Secret → status. Points at which the process may be killed, and why each is harmless:
+ *  1. before STS answers: at most a session that nobody holds, and that ends by itself;
+ *  2. after STS answered, before the Secret is applied: the same; the next pass issues anew, the old Secret is still good;
+ *  3. the Secret is applied, its answer lost: its annotations tell the session, the next pass repairs the status alone;
+ *  4. after the Secret, before the status: the same;
+ *  5. between delete and create of a Secret whose type changes: it is missing, and the next pass issues anew;
+ *  6. before the Secret of a former name is removed: the owner index, or the status, still names it to the next pass.
+ *
+ * Throws what ends the whole pass: its signal's reason, and the refusal of a namespace that is going away.
+ */
+export async function issue(
+  pass: Pass,
+  request: IssueRequest,
+  reason: IssueReason,
+  context: VendingContext,
+): Promise<void> {
+  const { issuer, clock, log } = context;
+  const started = clock.monotonic();
+  noteAttempt(pass, reason, context);
+  try {
+    const result = await issuer.issue(request, pass.signal);
+    await store(pass, recordOf(result, request, pass), result, context);
+    pass.clamps = result.clamps;
+    pass.durationSeconds = result.effectiveDurationSeconds;
+    noteSuccess(pass, reason, (clock.monotonic() - started) / 1000, context);
+    log.info({ object: pass.key, reason, requestId: result.session.requestId }, 'credential issued');
+  } catch (error) {
+    if ((pass.signal.aborted && isAbort(error)) || isNamespaceTerminating(error)) throw error;
+    // Somebody made a Secret of this name meanwhile; the next look says what that means.
+    if (!(error instanceof ForeignSecretError)) noteFailure(pass, reason, error, context);
+  }
+}
+
+function noteAttempt({ memory, object, spec }: Pass, reason: IssueReason, context: VendingContext): void {
+  const now = serverNow(context);
+  if (reason === 'RefreshRequested') {
+    memory.triedRequest = requestedRefresh(object);
+    memory.triedRequestAt = now;
+  }
+  const isLost = reason === 'Missing' && object.status?.secretRef?.name === spec.secretName;
+  if (reason !== 'Drift' && !isLost) return;
+  memory.repairs = repaired(memory.repairs, now);
+  context.metrics.drifted(reason === 'Drift' ? 'data' : 'missing');
+}
+
+/** What the Secret lives by: the session, or the registry's token where it holds only that. */
+function recordOf({ session, ecr }: IssueResult, request: IssueRequest, { object }: Pass): SessionRecord {
+  const { issuedAt, expiresAt } = ecr ?? session;
+  return {
+    issuedAt: wholeSeconds(issuedAt),
+    expiresAt: wholeSeconds(expiresAt),
+    assumedRoleArn: session.assumedRoleArn,
+    accessKeyId: session.accessKeyId,
+    packedPolicySizePercent: session.packedPolicySizePercent,
+    requestId: session.requestId,
+    generation: object.metadata.generation,
+    inputHash: request.inputHash,
+  };
+}
+
+/** Annotations and status hold whole seconds, and the due time must not move when it is computed from them. */
+function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
+}
+
+async function store(pass: Pass, record: SessionRecord, result: IssueResult, context: VendingContext): Promise<void> {
+  const { client, clock, objects, secrets } = context;
+  const { type, data } = render(pass.spec, result);
+  const own = sessionAnnotations(record, digest(data));
+  const desired = {
+    type,
+    data,
+    metadata: (current: Parameters<typeof desiredMetadata>[1]) => desiredMetadata(pass.object, current, own),
+  };
+  const { metadata } = await writeSecret(desired, pass.seen.meta, {
+    client,
+    clock,
+    signal: pass.signal,
+    namespace: pass.object.metadata.namespace ?? '',
+    name: pass.spec.secretName,
+    ownership: (meta) => judge(meta, pass.object, objects),
+  });
+  secrets.observe({ apiVersion: 'v1', kind: 'Secret', metadata });
+  pass.seen = { state: 'intact', meta: metadata, record };
+}
+
+function noteSuccess(pass: Pass, reason: IssueReason, seconds: number, { metrics, announcer }: VendingContext): void {
+  const { seen, object, memory } = pass;
+  memory.failure = undefined;
+  metrics.refreshed('success', reason, seconds);
+  if (seen.record) announcer.issued(object, reason, seen.record, object.status?.issuedAt === undefined);
+  if (pass.clamps[0]) announcer.clamped(object, pass.clamps[0].message);
+}
+
+function noteFailure(pass: Pass, reason: IssueReason, error: unknown, context: VendingContext): void {
+  const failure = failureOf(pass, error, serverNow(context));
+  pass.memory.failure = failure;
+  context.metrics.refreshed('failure', failure.code);
+  context.announcer.failed(pass.object, failure, isThrottle(error));
+  const { code, requestId, count } = failure;
+  context.log.warn({ object: pass.key, reason, code, requestId, attempt: count }, 'no credential issued');
+}
+
+function failureOf({ memory, object, asked }: Pass, error: unknown, now: number): Failure {
+  const known = error instanceof RolevendError ? error : undefined;
+  const code = known?.code ?? 'InternalError';
+  const generation = object.metadata.generation ?? 0;
+  const inputHash = asked.request?.inputHash;
+  const before = memory.failure;
+  // A denial counts its own tries, since it is final after some; everything else backs off together.
+  const isAgain = before && isSameRequest(before, generation, inputHash) && isDenial(before.code) === isDenial(code);
+  const count = isAgain ? before.count + 1 : 1;
+  return {
+    code,
+    message: known?.message ?? describeError(error),
+    requestId: known?.requestId,
+    count,
+    lastAttemptAt: now,
+    permanent: isPermanent(code, known?.consequence === 'stop', count),
+    retryAfterMs: known?.retryAfterMs,
+    generation,
+    inputHash,
+  };
+}
+
+function isDenial(code: string): boolean {
+  return code === 'AccessDenied';
+}

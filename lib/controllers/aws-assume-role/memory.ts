@@ -1,0 +1,53 @@
+import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
+import { findCondition } from '../../api/conditions.ts';
+import { parseTime } from '../../clock.ts';
+import { type Failure, repairDelay } from './backoff.ts';
+import { uidOf } from './secret.ts';
+
+/** What is kept of an object between passes. All of it can be lost: the status holds what a restart needs. */
+export interface Memory {
+  uid: string;
+  failure: Failure | undefined;
+  repairs: { count: number; lastAt: number | undefined };
+  /** Value of the refresh annotation that was tried last, and when (milliseconds since 1970). */
+  triedRequest: string | undefined;
+  triedRequestAt: number | undefined;
+  /** Since when a credential is wanted and none has come, in milliseconds of the monotonic clock. */
+  waitingSince: number | undefined;
+}
+
+/** Reasons that are found anew in every pass and so never restored. */
+const derivedReasons = new Set(['InvalidSpec', 'NoIdentity', 'GrantDenied']);
+
+/** A fresh memory, with the back-off that an earlier process wrote into the status. */
+export function recall(object: AWSAssumeRole): Memory {
+  return {
+    uid: uidOf(object),
+    failure: recalledFailure(object),
+    repairs: { count: 0, lastAt: undefined },
+    triedRequest: undefined,
+    triedRequestAt: undefined,
+    waitingSince: undefined,
+  };
+}
+
+function recalledFailure({ status }: AWSAssumeRole): Failure | undefined {
+  const lastAttemptAt = parseTime(status?.lastAttemptAt);
+  const code = status?.lastErrorCode;
+  if (lastAttemptAt === undefined || code === undefined || derivedReasons.has(code)) return undefined;
+  return {
+    code,
+    message: findCondition(status?.conditions, 'Refreshed')?.message ?? code,
+    requestId: status?.lastRequestId,
+    count: Math.max(1, status?.consecutiveFailures ?? 1),
+    lastAttemptAt,
+    permanent: findCondition(status?.conditions, 'Stalled') !== undefined,
+    generation: status?.observedGeneration ?? 0,
+  };
+}
+
+/** The count of repairs after one more at `now`. A quiet time twice as long as the back-off starts it anew. */
+export function repaired({ count, lastAt }: Memory['repairs'], now: number): Memory['repairs'] {
+  const quiet = lastAt === undefined || now - lastAt > 2 * repairDelay(count);
+  return { count: quiet ? 1 : count + 1, lastAt: now };
+}

@@ -1,0 +1,104 @@
+import type { AWSAssumeRole, ResolvedSpec } from '../../api/aws-assume-role.ts';
+import { annotations } from '../../api/names.ts';
+import type { RoleGrant } from '../../api/role-grant.ts';
+import type { Admission } from '../../aws/rate.ts';
+import type { Clock } from '../../clock.ts';
+import type { AssumeRoleIssuer } from '../../credentials/assume-role.ts';
+import type { Clamp } from '../../credentials/duration.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { KubeObject } from '../../kube/objects.ts';
+import type { Store } from '../../kube/store.ts';
+import type { Logger } from '../../log.ts';
+import type { Asked, Surroundings } from './ask.ts';
+import type { Announcer } from './events.ts';
+import type { Inspection } from './inspect.ts';
+import type { Memory } from './memory.ts';
+import type { VendingMetrics } from './metrics.ts';
+import { inputChanged, nextRefreshAt, type Situation } from './plan.ts';
+import { type SessionRecord, uidOf } from './secret.ts';
+
+/** What every step of a pass works with. */
+export interface VendingContext {
+  client: KubeClient;
+  /** From `objectStore`. */
+  objects: Store<AWSAssumeRole>;
+  /** From `secretStore`. */
+  secrets: Store<KubeObject>;
+  grants: Store<RoleGrant>;
+  /** Metadata of the namespaces, for grants that select by label. */
+  namespaces: Store<KubeObject>;
+  issuer: AssumeRoleIssuer;
+  admission: Admission;
+  /** The operator's identity and Region as they are now. */
+  self(): Pick<Surroundings, 'caller' | 'identityProblem' | 'region'>;
+  /** Server time of AWS minus local time, in milliseconds. */
+  skewMs(): number;
+  announcer: Announcer;
+  metrics: VendingMetrics;
+  clock: Clock;
+  log: Logger;
+}
+
+/** What one pass knows. `object` and `seen` follow the pass's own writes. */
+export interface Pass {
+  readonly key: string;
+  object: AWSAssumeRole;
+  readonly spec: ResolvedSpec;
+  readonly asked: Asked;
+  readonly memory: Memory;
+  readonly signal: AbortSignal;
+  seen: Inspection;
+  /** What shortened the request, also where only STS's answer told. */
+  clamps: readonly Clamp[];
+  durationSeconds: number | undefined;
+}
+
+/** Server time of AWS, on which all lives are: milliseconds since 1970. */
+export function serverNow({ clock, skewMs }: Pick<VendingContext, 'clock' | 'skewMs'>): number {
+  return clock.now() + skewMs();
+}
+
+/** What the decision of this pass depends on. */
+export function situationOf({ object, spec, seen, asked, memory }: Pass, now: number): Situation {
+  return {
+    uid: uidOf(object),
+    generation: object.metadata.generation ?? 0,
+    now,
+    suspended: spec.suspend,
+    secret: seen.state,
+    record: seen.record,
+    hadSecret: object.status?.secretRef?.name === spec.secretName,
+    inputHash: asked.request?.inputHash,
+    refresh: spec.refresh,
+    isEcr: spec.secretType === 'EcrDockerConfigJson',
+    failure: memory.failure,
+    refreshRequest: {
+      wanted: requestedRefresh(object),
+      handled: object.status?.lastHandledRefreshRequest,
+      tried: memory.triedRequest,
+      lastAt: memory.triedRequestAt,
+    },
+    repairs: memory.repairs,
+  };
+}
+
+/** The value of the annotation that asks for a refresh. */
+export function requestedRefresh(object: AWSAssumeRole): string | undefined {
+  return object.metadata.annotations?.[annotations.refreshRequestedAt];
+}
+
+/**
+ * Whether a session was issued for the spec as it is: its hash says so or, where only grants or the base identity have
+ * changed since, the generation does.
+ */
+export function isCurrent({ asked, object }: Pass, record: SessionRecord): boolean {
+  return (
+    !inputChanged({ record, inputHash: asked.request?.inputHash }) || record.generation === object.metadata.generation
+  );
+}
+
+/** When the session is refreshed if nothing happens before, milliseconds since 1970. */
+export function dueOf({ object, spec }: Pass, record: SessionRecord): number {
+  const isEcr = spec.secretType === 'EcrDockerConfigJson';
+  return nextRefreshAt({ uid: uidOf(object), refresh: spec.refresh, isEcr }, record);
+}

@@ -1,0 +1,61 @@
+import { annotations } from '../../api/names.ts';
+import { isNotFound, isUidMismatch } from '../../kube/errors.ts';
+import { type KubeObject, type ObjectMeta, refOf, secrets } from '../../kube/objects.ts';
+import { digest } from '../../secrets/render.ts';
+import { judge, ownerUidIndex, plainData } from './inspect.ts';
+import type { Pass, VendingContext } from './pass.ts';
+import { desiredMetadata, metadataDrifted, type Secret, sessionAnnotations, uidOf } from './secret.ts';
+
+/**
+ * Puts labels, annotations and owner of a good Secret right, and takes a legacy operator's Secret over. The data stay as
+ * they are, so it costs no session.
+ */
+export async function repairMetadata(pass: Pass, context: VendingContext): Promise<void> {
+  const { seen, object, spec, signal } = pass;
+  if (seen.state !== 'intact' || seen.meta === undefined || spec.suspend) return;
+  const own = ownAnnotations(pass);
+  if (!metadataDrifted(seen.meta, desiredMetadata(object, seen.meta, own))) return;
+  const ref = { namespace: object.metadata.namespace, name: spec.secretName };
+  const live = seen.live ?? (await context.client.get<Secret>(secrets, ref, { signal }));
+  const { managedFields: _, ...metadata } = desiredMetadata(object, live.metadata, own);
+  const written = await context.client.replace<Secret>(secrets, { ...live, metadata }, { signal });
+  context.secrets.observe({ apiVersion: 'v1', kind: 'Secret', metadata: written.metadata });
+  pass.seen = { state: 'intact', meta: written.metadata, record: seen.record };
+  if (object.status?.secretRef === undefined) return;
+  context.metrics.drifted('metadata');
+  context.announcer.repaired(object);
+}
+
+/** The annotations that describe the session. A legacy Secret has none yet; its request counts as the one of the spec. */
+function ownAnnotations({ seen, asked }: Pass): Record<string, string> {
+  if (seen.record === undefined) return {};
+  const held = seen.meta?.annotations?.[annotations.dataSha256];
+  if (held !== undefined) return sessionAnnotations(seen.record, held);
+  if (seen.live === undefined) return {};
+  return sessionAnnotations({ ...seen.record, inputHash: asked.request?.inputHash }, digest(plainData(seen.live)));
+}
+
+/** After a change of `spec.secretName`, removes the Secrets of this object that have another name. */
+export async function removeFormer(pass: Pass, context: VendingContext): Promise<void> {
+  for (const metadata of await formerSecrets(pass, context)) {
+    if (judge(metadata, pass.object, context.objects).kind !== 'ours' || metadata.uid === undefined) continue;
+    const ref = { namespace: metadata.namespace, name: metadata.name };
+    await context.client.delete(secrets, ref, { signal: pass.signal, uid: metadata.uid }).catch(goneOrThrow);
+  }
+}
+
+/** Those that the cache shows, and the one of the status where a legacy operator wrote it without our label. */
+async function formerSecrets({ object, spec, signal }: Pass, context: VendingContext): Promise<ObjectMeta[]> {
+  const known = context.secrets.byIndex(ownerUidIndex, uidOf(object)).map((refreshed) => refreshed.metadata);
+  const former = known.filter(({ name }) => name !== spec.secretName);
+  const last = object.status?.secretRef?.name;
+  if (last === undefined || last === spec.secretName || former.some(({ name }) => name === last)) return former;
+  const ref = refOf({ namespace: object.metadata.namespace, name: last });
+  const secret = await context.client.get<KubeObject>(secrets, ref, { signal, metadataOnly: true }).catch(goneOrThrow);
+  return secret === undefined ? former : [...former, secret.metadata];
+}
+
+/** For requests about something that may be gone or replaced by now. */
+export function goneOrThrow(error: unknown): undefined {
+  if (!isNotFound(error) && !isUidMismatch(error)) throw error;
+}

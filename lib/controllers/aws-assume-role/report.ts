@@ -1,0 +1,94 @@
+import { type AWSAssumeRole, awsAssumeRoles } from '../../api/aws-assume-role.ts';
+import { findCondition } from '../../api/conditions.ts';
+import { parseTime } from '../../clock.ts';
+import { refOfKey } from '../../kube/objects.ts';
+import { clampNote, type Obstacle } from './ask.ts';
+import { type Failure, nextAttemptAt } from './backoff.ts';
+import type { Inspection } from './inspect.ts';
+import { dueOf, isCurrent, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
+import { plan } from './plan.ts';
+import { goneOrThrow } from './repair.ts';
+import { type SessionRecord, uidOf } from './secret.ts';
+import { statusOf, statusPatch, type View } from './status.ts';
+
+/** Writes the status that follows from what the pass knows, if it says anything new, and the Events that go with it. */
+export async function report(pass: Pass, context: VendingContext): Promise<void> {
+  const { object, key, signal } = pass;
+  const now = serverNow(context);
+  const patch = statusPatch(object.status, statusOf(object, viewOf(pass, now), now));
+  if (patch === undefined) return;
+  const { resourceVersion } = object.metadata;
+  const written = await context.client
+    .patchStatus<AWSAssumeRole>(awsAssumeRoles, refOfKey(key), uidOf(object), patch, { signal, resourceVersion })
+    .catch(goneOrThrow);
+  if (written === undefined) return;
+  context.objects.observe(written);
+  announce(pass, written, context);
+  pass.object = written;
+}
+
+/** Events for what the status newly says; those of an attempt are told where it is made. */
+function announce({ object: before, seen, asked }: Pass, after: AWSAssumeRole, { announcer }: VendingContext): void {
+  if (seen.blocked) announcer.refused(after, seen.blocked);
+  const isDenied = after.status?.lastErrorCode === asked.obstacle?.code;
+  if (asked.obstacle && isDenied && before.status?.lastErrorCode !== asked.obstacle.code)
+    announcer.obstructed(after, asked.obstacle);
+  if (seen.record && readyReason(after) === 'Expired' && readyReason(before) !== 'Expired')
+    announcer.expired(after, seen.record);
+}
+
+function readyReason({ status }: AWSAssumeRole): string | undefined {
+  return findCondition(status?.conditions, 'Ready')?.reason;
+}
+
+/** What the status follows from. */
+export function viewOf(pass: Pass, now: number): View {
+  const { object, spec, seen, asked, memory, clamps } = pass;
+  const record = seen.state === 'stale' ? undefined : seen.record;
+  const note = clampNote(clamps, spec);
+  const isHandled = memory.triedRequest !== undefined && memory.failure === undefined;
+  return {
+    record,
+    current: record !== undefined && isCurrent(pass, record),
+    secretRef: secretRefOf(seen),
+    roleArn: asked.roleArn ?? object.status?.roleArn,
+    nextRefreshAt: nextAt(pass, record),
+    failure: obstacleFailure(pass, now) ?? memory.failure,
+    blocked: seen.blocked,
+    suspended: spec.suspend,
+    granted: asked.granted,
+    clamp: note,
+    effectiveDurationSeconds: pass.durationSeconds,
+    handledRefreshRequest: isHandled ? memory.triedRequest : object.status?.lastHandledRefreshRequest,
+  };
+}
+
+function nextAt(pass: Pass, record: SessionRecord | undefined): number | undefined {
+  const { spec, seen, memory, object } = pass;
+  if (record === undefined || spec.suspend || seen.blocked) return undefined;
+  const due = dueOf(pass, record);
+  return memory.failure ? Math.max(due, nextAttemptAt(uidOf(object), memory.failure, record.expiresAt)) : due;
+}
+
+/** An obstacle as the status shows it. A missing identity is no trouble of an object that needs nothing at the moment. */
+function obstacleFailure(pass: Pass, now: number): Failure | undefined {
+  const { asked, spec, object } = pass;
+  if (asked.obstacle === undefined || spec.suspend || pass.seen.blocked) return undefined;
+  if (!asked.obstacle.permanent && plan(situationOf(pass, now)).issue === undefined) return undefined;
+  return {
+    ...asked.obstacle,
+    count: 1,
+    lastAttemptAt: since(object, asked.obstacle, now),
+    generation: object.metadata.generation ?? 0,
+  };
+}
+
+/** The time since when the status tells of this obstacle, so that it does not change with every pass. */
+function since({ status }: AWSAssumeRole, obstacle: Obstacle, now: number): number {
+  return (status?.lastErrorCode === obstacle.code ? parseTime(status.lastAttemptAt) : undefined) ?? now;
+}
+
+function secretRefOf({ meta, blocked }: Inspection): View['secretRef'] {
+  if (blocked || meta?.uid === undefined || meta.resourceVersion === undefined) return undefined;
+  return { name: meta.name, uid: meta.uid, resourceVersion: meta.resourceVersion };
+}

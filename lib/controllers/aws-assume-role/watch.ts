@@ -1,0 +1,66 @@
+import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
+import { isDeleting, type KubeObject, keyOf } from '../../kube/objects.ts';
+import { type Change, Store } from '../../kube/store.ts';
+import { ownerUidIndex, secretNameIndex, uidIndex } from './inspect.ts';
+import { ownerNames, ownerUids } from './secret.ts';
+
+/** Finds the objects of a namespace. */
+const namespaceIndex = 'namespace';
+
+/** The store of AWSAssumeRoles with the indexes that this controller needs. */
+export function objectStore(): Store<AWSAssumeRole> {
+  return new Store<AWSAssumeRole>({
+    indexes: {
+      [uidIndex]: ({ metadata }) => (metadata.uid === undefined ? [] : [metadata.uid]),
+      [secretNameIndex]: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.secretName}`],
+      [namespaceIndex]: ({ metadata }) => [metadata.namespace ?? ''],
+    },
+  });
+}
+
+/** The store of the Secrets that carry our label, metadata only. */
+export function secretStore(): Store<KubeObject> {
+  return new Store<KubeObject>({ indexes: { [ownerUidIndex]: ({ metadata }) => ownerUids(metadata) } });
+}
+
+/**
+ * The keys that a change of an AWSAssumeRole concerns: its own, unless only its status changed, and those of the objects
+ * that name the same Secret and may go ahead now.
+ */
+export function keysOfObject(change: Change<AWSAssumeRole>, objects: Store<AWSAssumeRole>): string[] {
+  const { object, previous, type } = change;
+  if (type === 'modified' && previous !== undefined && !isWorthAPass(previous, object)) return [];
+  const names = new Set([object.spec.secretName, previous?.spec.secretName ?? object.spec.secretName]);
+  const isFreed = type === 'deleted' || isDeleting(object) || names.size > 1;
+  const rivals = isFreed ? [...names].flatMap((name) => namersOf(object.metadata.namespace, name, objects)) : [];
+  return [...new Set([keyOf(object), ...rivals])];
+}
+
+/** A status that somebody else emptied counts; one that we wrote does not. */
+function isWorthAPass(before: AWSAssumeRole, after: AWSAssumeRole): boolean {
+  const { generation, annotations, deletionTimestamp } = after.metadata;
+  return (
+    before.metadata.generation !== generation ||
+    before.metadata.deletionTimestamp !== deletionTimestamp ||
+    JSON.stringify(before.metadata.annotations) !== JSON.stringify(annotations) ||
+    after.status?.conditions === undefined
+  );
+}
+
+/** The keys of the objects that a change of a Secret concerns: its owners, and all that name it. */
+export function keysOfSecret({ object }: Change<KubeObject>, objects: Store<AWSAssumeRole>): string[] {
+  const { namespace, name } = object.metadata;
+  const owners = ownerNames(object.metadata).map((owner) => keyOf({ namespace, name: owner }));
+  return [...new Set([...owners, ...namersOf(namespace, name, objects)])];
+}
+
+/** All objects of a namespace whose labels changed, since grants may select by them. */
+export function keysOfNamespace({ object, previous }: Change<KubeObject>, objects: Store<AWSAssumeRole>): string[] {
+  if (previous !== undefined && JSON.stringify(previous.metadata.labels) === JSON.stringify(object.metadata.labels))
+    return [];
+  return objects.byIndex(namespaceIndex, object.metadata.name).map(keyOf);
+}
+
+function namersOf(namespace: string | undefined, secretName: string, objects: Store<AWSAssumeRole>): string[] {
+  return objects.byIndex(secretNameIndex, `${namespace ?? ''}/${secretName}`).map(keyOf);
+}

@@ -1,0 +1,100 @@
+import type { AWSAssumeRoleSpec, SecretType } from '../api/aws-assume-role.ts';
+import type { NamespaceSelection, RoleGrant, Terms } from '../api/role-grant.ts';
+import { denied, fieldDenied } from './grant-messages.ts';
+import { matchSelector } from './label-selector.ts';
+import { matchGlob, matchRole } from './role-pattern.ts';
+
+/** Who asks for which role, and what the object sets that grants may restrict. */
+export interface GrantRequest {
+  namespace: string;
+  /** Labels of that namespace. */
+  namespaceLabels: Readonly<Record<string, string>>;
+  /** Name of the AWSAssumeRole. */
+  name: string;
+  /** ARN of the role that is to be assumed; each hop of a chain is asked for on its own. */
+  roleArn: string;
+  /** The operator's own identity: what `self` in a pattern stands for. */
+  self: { accountId: string; partition: string };
+  /** The spec of the object; only the fields that terms restrict are read. */
+  spec: Pick<AWSAssumeRoleSpec, 'secretType' | 'sessionName'>;
+}
+
+/** The answer. `field` is set where the role is granted but a field of the object is not, as `spec.sessionName`. */
+export type GrantDecision =
+  | { allowed: true; terms: Terms /** Names of the grants that matched, sorted. */; grants: string[] }
+  | { allowed: false; field?: string; message: string };
+
+/**
+ * May this namespace use this role, and on which terms? Denied unless a grant matches namespace and role.
+ * The result depends on the set of the grants alone, not on their order. A grant that is being deleted counts no more.
+ */
+export function evaluate(grants: Iterable<RoleGrant>, request: GrantRequest): GrantDecision {
+  const all = [...grants];
+  const matching = all.filter((grant) => matches(grant, request)).sort(byName);
+  if (matching.length === 0) return { allowed: false, message: denied(request, all) };
+  const terms = combine(matching);
+  return fieldProblem(matching, terms, request) ?? { allowed: true, terms, grants: matching.map(nameOf) };
+}
+
+/** Whether a grant speaks of the namespace and the role of the request. */
+export function matches(grant: RoleGrant, request: GrantRequest): boolean {
+  if (grant.metadata.deletionTimestamp !== undefined) return false;
+  if (!matchNamespace(grant.spec.namespaces, request)) return false;
+  const context = { namespace: request.namespace, ...request.self };
+  return grant.spec.roles.some((pattern) => matchRole(pattern, request.roleArn, context));
+}
+
+function matchNamespace({ names, selector }: NamespaceSelection, request: GrantRequest): boolean {
+  // A stored grant with both or neither is malformed and opens nothing.
+  if ((names === undefined) === (selector === undefined)) return false;
+  if (names !== undefined) return names.some((glob) => matchGlob(glob, request.namespace));
+  return selector !== undefined && matchSelector(selector, request.namespaceLabels);
+}
+
+/** Terms of several grants together: field by field over those that set it. */
+export function combine(grants: readonly RoleGrant[]): Terms {
+  const durations = grants.flatMap(({ spec }) => spec.maxDurationSeconds ?? []);
+  const types = grants.flatMap(({ spec }) => (spec.secretTypes === undefined ? [] : [spec.secretTypes]));
+  const names = grants.flatMap(({ spec }) => spec.sessionName ?? []);
+  const secretTypes = intersection(types);
+  return {
+    ...(durations.length === 0 ? {} : { maxDurationSeconds: Math.min(...durations) }),
+    ...(secretTypes === undefined ? {} : { secretTypes }),
+    sessionName: names.includes('Derived') || names.length === 0 ? 'Derived' : 'Any',
+  };
+}
+
+function intersection(lists: readonly SecretType[][]): SecretType[] | undefined {
+  const [first, ...others] = lists;
+  return first && [...new Set(first)].filter((type) => others.every((list) => list.includes(type))).sort();
+}
+
+function fieldProblem(matching: RoleGrant[], terms: Terms, request: GrantRequest): GrantDecision | undefined {
+  const { secretType, sessionName } = request.spec;
+  if (terms.secretTypes !== undefined && !terms.secretTypes.includes(secretType)) {
+    const accepted = terms.secretTypes.join(', ') || 'no type that all of them allow';
+    const setBy = matching.filter(({ spec }) => spec.secretTypes !== undefined);
+    return fieldDenied(request, setBy, {
+      field: 'spec.secretType',
+      problem: `secretType ${secretType} is not allowed`,
+      fix: `use one of: ${accepted}; or widen spec.secretTypes`,
+    });
+  }
+  if (sessionName !== undefined && terms.sessionName === 'Derived') {
+    const setBy = matching.filter(({ spec }) => spec.sessionName === 'Derived');
+    return fieldDenied(request, setBy.length > 0 ? setBy : matching, {
+      field: 'spec.sessionName',
+      problem: 'sessionName may not be set, the operator derives it',
+      fix: 'remove sessionName, or set spec.sessionName: Any',
+    });
+  }
+  return undefined;
+}
+
+function byName(a: RoleGrant, b: RoleGrant): number {
+  return nameOf(a) < nameOf(b) ? -1 : 1;
+}
+
+function nameOf(grant: RoleGrant): string {
+  return grant.metadata.name;
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { AWSAssumeRoleSpec } from '../api/aws-assume-role.ts';
+import type { CallerIdentity } from '../aws/options.ts';
+
+/** Version of what enters the hash. A hash of another version is no reason to issue again. */
+export const INPUT_HASH_VERSION = 'v1';
+
+/**
+ * The fields that enter an issue. `secretName` is none of them: a new name is a missing Secret, which is issued for
+ * anyway. suspend, metadata, refresh and deletionPolicy change no credential.
+ */
+const issueFields = [
+  'roleName',
+  'roleArn',
+  'durationSeconds',
+  'secretType',
+  'ecrRepositoryUrl',
+  'region',
+  'externalId',
+  'sessionName',
+] as const satisfies readonly (keyof AWSAssumeRoleSpec)[];
+
+export interface HashInput {
+  /** As the user wrote it, without defaults: a default that changes must not renew every credential. */
+  spec: AWSAssumeRoleSpec;
+  /** What the grants changed in this request; `{}` when nothing. */
+  terms: Readonly<Record<string, unknown>>;
+  caller: Pick<CallerIdentity, 'partition' | 'accountId' | 'role'>;
+}
+
+/** `v1:` and the SHA-256 (hex) of canonical JSON `{spec, terms, base}`. It stands in the Secret's annotation. */
+export function inputHash(input: HashInput): string {
+  const spec = Object.fromEntries(issueFields.map((field) => [field, input.spec[field]]));
+  const base = { partition: input.caller.partition, account: input.caller.accountId, role: input.caller.role };
+  const json = canonicalJson({ spec, terms: input.terms, base });
+  return `${INPUT_HASH_VERSION}:${createHash('sha256').update(json).digest('hex')}`;
+}
+
+/** JSON with sorted keys and no undefined members, so that equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) => {
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
+    return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

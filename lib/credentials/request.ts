@@ -1,0 +1,105 @@
+import { type AWSAssumeRole, type AWSAssumeRoleSpec, withDefaults } from '../api/aws-assume-role.ts';
+import type { Terms } from '../api/role-grant.ts';
+import type { CallerIdentity } from '../aws/options.ts';
+import { RolevendError } from '../errors.ts';
+import { type Clamp, type ClampReason, effectiveDuration } from './duration.ts';
+import { parseRegistry } from './ecr-host.ts';
+import { inputHash } from './input-hash.ts';
+import { defaultSessionName } from './session-name.ts';
+
+/** One issue, decided in full: nothing is looked up any more. */
+export interface IssueRequest {
+  namespace: string;
+  name: string;
+  roleArn: string;
+  /** Whose credentials sign the request. */
+  caller: CallerIdentity;
+  sessionName: string;
+  externalId?: string;
+  /** After all clamps. */
+  durationSeconds: number;
+  clamps: Clamp[];
+  /** Region of the STS endpoint, and the one shown in outputs. */
+  region: string;
+  /** Set for EcrDockerConfigJson: the Region whose registry token is wanted. */
+  ecrRegion?: string;
+  inputHash: string;
+}
+
+export interface RequestInput {
+  object: Pick<AWSAssumeRole, 'metadata' | 'spec'>;
+  /** What the matching grants say together. */
+  terms: Pick<Terms, 'maxDurationSeconds'>;
+  caller: CallerIdentity;
+  /** Region of the operator. */
+  region: string;
+  /**
+   * Seconds that STS turned out to grant at most for this role at the present generation, as an earlier issue returned
+   * it (`roleSeconds`). Not what a grant or role chaining left: those may be lifted without a new generation.
+   */
+  roleSeconds?: number | undefined;
+}
+
+/**
+ * The request that an object means.
+ * @throws RolevendError `InvalidSpec` (stop) where it means none; CRD validation has caught nearly all such objects
+ */
+export function issueRequest(input: RequestInput): IssueRequest {
+  const { object, caller, terms } = input;
+  const { namespace = '', name } = object.metadata;
+  const spec = withDefaults(object.spec);
+  const region = spec.region ?? input.region;
+  const { seconds, clamps } = effectiveDuration({
+    requested: spec.durationSeconds,
+    grantSeconds: terms.maxDurationSeconds,
+    isSession: caller.isSession,
+    roleSeconds: input.roleSeconds,
+  });
+  return {
+    namespace,
+    name,
+    roleArn: roleArnOf(object.spec, caller),
+    caller,
+    sessionName: spec.sessionName ?? defaultSessionName(namespace, name),
+    ...(spec.externalId !== undefined && { externalId: spec.externalId }),
+    durationSeconds: seconds,
+    clamps,
+    region,
+    ...(spec.secretType === 'EcrDockerConfigJson' && { ecrRegion: ecrRegionOf(spec.ecrRepositoryUrl ?? '', region) }),
+    inputHash: inputHash({ spec: object.spec, terms: changedByGrants(clamps), caller }),
+  };
+}
+
+/**
+ * The ARN of the role: as written, or the name in the account and partition of the operator's own identity.
+ * @throws RolevendError `InvalidSpec` when the spec names no role
+ */
+export function roleArnOf(
+  spec: Pick<AWSAssumeRoleSpec, 'roleArn' | 'roleName'>,
+  caller: Pick<CallerIdentity, 'partition' | 'accountId'>,
+): string {
+  if (spec.roleArn !== undefined) return spec.roleArn;
+  if (spec.roleName !== undefined) return `arn:${caller.partition}:iam::${caller.accountId}:role/${spec.roleName}`;
+  throw invalidSpec('set exactly one of spec.roleName and spec.roleArn');
+}
+
+function ecrRegionOf(url: string, region: string): string {
+  const registry = parseRegistry(url);
+  if (registry.kind === 'public') {
+    throw invalidSpec(
+      'spec.ecrRepositoryUrl names ECR Public, whose images need no credentials: name a private registry',
+    );
+  }
+  return registry.kind === 'private' ? registry.region : region;
+}
+
+/** Only what the grants really changed enters the hash, so that a grant that changes nothing renews nothing. */
+function changedByGrants(clamps: Clamp[]): { maxDurationSeconds?: number } {
+  const byGrant: ClampReason = 'Grant';
+  const clamp = clamps.find(({ reason }) => reason === byGrant);
+  return clamp === undefined ? {} : { maxDurationSeconds: clamp.seconds };
+}
+
+function invalidSpec(message: string): RolevendError {
+  return new RolevendError(message, { code: 'InvalidSpec', consequence: 'stop' });
+}

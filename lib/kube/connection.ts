@@ -1,0 +1,208 @@
+import { existsSync } from 'node:fs';
+import { Agent, type Dispatcher } from 'undici';
+import type { Clock } from '../clock.ts';
+import { describeError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { type ExecCredential, ExecCredentials } from './exec-credentials.ts';
+import { type ClusterConfig, invalidConfig, readKubeconfig, readMaterial } from './kubeconfig.ts';
+
+/** The way to one API server and the login there. Several may live in one process. */
+export interface Connection {
+  /** URL of the API server. */
+  readonly server: string;
+  /** Connections for short requests and for watches are kept apart, so that neither waits for the other. */
+  dispatcher(purpose: Purpose): Dispatcher;
+  /** What each request carries. Ask for it before each request: it renews the login when that is due. */
+  headers(): Promise<Record<string, string>>;
+  /** Gets a new login after the server refused the one at hand; once for many requests that were refused at a time. */
+  refreshAuth(): Promise<void>;
+  /**
+   * Tells that a request that was sent at this time (`Clock.monotonic`) got no answer: the next ones use new connections,
+   * since those of then may all lead nowhere. Watches notice by themselves.
+   */
+  reconnect(sentAt: number): void;
+  /** Ends every connection and the requests on it. */
+  close(): Promise<void>;
+}
+
+export type Purpose = 'request' | 'watch';
+
+/** Where a Pod finds its API server. */
+export interface InCluster {
+  host: string;
+  port: string;
+  /** Default: below `/var/run/secrets/kubernetes.io/serviceaccount`. */
+  tokenFile?: string;
+  /** Default: below `/var/run/secrets/kubernetes.io/serviceaccount`. */
+  caFile?: string;
+}
+
+export interface ConnectionOptions {
+  /** Path of a kubeconfig file, or several joined as in `KUBECONFIG`. Default: the cluster that this process runs in. */
+  kubeconfig?: string | undefined;
+  inCluster?: InCluster | undefined;
+  clock: Clock;
+  log: Logger;
+  /** The environment that credential plugins of the kubeconfig start with, usually the process's. Default: empty. */
+  environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Files with tokens and certificates are replaced at any time; they are read anew after so long, as in client-go. */
+const rereadMs = 60_000;
+const connectTimeoutMs = 5_000;
+/** Shorter than the 90 s of the API server, so that no request is sent on a connection that it just closes. */
+const keepAliveMs = 30_000;
+/** More requests than these wait for one of them to end. */
+const maxConnections = 64;
+const serviceAccountFiles = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** Throws `InvalidConfig`, with the path and the fix, when there is no API server to be found in what is given. */
+export function loadConnection(options: ConnectionOptions): Connection {
+  const config = options.kubeconfig ? readKubeconfig(options.kubeconfig) : inClusterConfig(options.inCluster);
+  return new ClusterConnection(config, options);
+}
+
+function inClusterConfig(place: InCluster | undefined): ClusterConfig {
+  const tokenFile = place?.tokenFile ?? `${serviceAccountFiles}/token`;
+  const caFile = place?.caFile ?? `${serviceAccountFiles}/ca.crt`;
+  if (!place?.host || !existsSync(tokenFile)) {
+    throw invalidConfig(
+      `no API server: there is no kubeconfig, and no service account in ${tokenFile}; ` +
+        'give --kubeconfig or KUBECONFIG the path of a kubeconfig file, or run in a Pod with a service account token',
+    );
+  }
+  const host = place.host.includes(':') ? `[${place.host}]` : place.host;
+  return { server: `https://${host}:${place.port}`, ca: { file: caFile }, token: { file: tokenFile }, insecure: false };
+}
+
+interface Tls {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  servername?: string;
+  rejectUnauthorized: boolean;
+}
+
+class ClusterConnection implements Connection {
+  readonly server: string;
+  readonly #config: ClusterConfig;
+  readonly #options: ConnectionOptions;
+  readonly #plugin: ExecCredentials | undefined;
+  /** Also those that are being replaced and still serve what was sent on them. */
+  readonly #agents = new Set<Agent>();
+  #current: Record<Purpose, Agent>;
+  #tls: string;
+  #files: { tls: Tls; token?: string };
+  #readAt: number;
+  #openedAt: number;
+
+  constructor(config: ClusterConfig, options: ConnectionOptions) {
+    const { clock, environment = {} } = options;
+    this.server = config.server;
+    this.#config = config;
+    this.#options = options;
+    this.#plugin = config.exec && new ExecCredentials({ exec: config.exec, clock, environment });
+    this.#files = readFiles(config);
+    this.#readAt = clock.monotonic();
+    this.#openedAt = this.#readAt;
+    this.#tls = JSON.stringify(this.#files.tls);
+    this.#current = this.#open(this.#files.tls);
+  }
+
+  dispatcher(purpose: Purpose): Dispatcher {
+    return this.#current[purpose];
+  }
+
+  async headers(): Promise<Record<string, string>> {
+    if (this.#options.clock.monotonic() - this.#readAt >= rereadMs) this.#reread();
+    const given = await this.#plugin?.current();
+    this.#use(withClientCertificate(this.#files.tls, given));
+    const authorization = authorizationOf(this.#config, given?.token ?? this.#files.token);
+    const { impersonate } = this.#config;
+    return { ...(authorization && { authorization }), ...(impersonate && { 'impersonate-user': impersonate }) };
+  }
+
+  async refreshAuth(): Promise<void> {
+    this.#reread();
+    await this.#plugin?.renew();
+  }
+
+  /** Many requests that fail at a time open new connections once. */
+  reconnect(sentAt: number): void {
+    if (sentAt < this.#openedAt) return;
+    this.#replace({ request: this.#agent(JSON.parse(this.#tls), maxConnections) });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#agents].map((agent) => agent.destroy()));
+  }
+
+  /** A file that is missing for the moment leaves what was read before. */
+  #reread(): void {
+    this.#readAt = this.#options.clock.monotonic();
+    try {
+      this.#files = readFiles(this.#config);
+    } catch (error) {
+      this.#options.log.warn(
+        { server: this.server, problem: describeError(error) },
+        'login files not read, going on with the old ones',
+      );
+    }
+  }
+
+  /** Certificates belong to connections: new ones need new connections. */
+  #use(tls: Tls): void {
+    const wanted = JSON.stringify(tls);
+    if (wanted === this.#tls) return;
+    this.#tls = wanted;
+    this.#replace(this.#open(tls));
+  }
+
+  /** Requests that run end on the old connections, which then close. */
+  #replace(agents: Partial<Record<Purpose, Agent>>): void {
+    const old = (Object.keys(agents) as Purpose[]).map((purpose) => this.#current[purpose]);
+    this.#current = { ...this.#current, ...agents };
+    this.#openedAt = this.#options.clock.monotonic();
+    for (const agent of old) {
+      const forget = () => this.#agents.delete(agent);
+      agent.close().then(forget, forget);
+    }
+  }
+
+  #open(tls: Tls): Record<Purpose, Agent> {
+    return { request: this.#agent(tls, maxConnections), watch: this.#agent(tls, null) };
+  }
+
+  #agent(tls: Tls, connections: number | null): Agent {
+    const connect = { ...tls, timeout: connectTimeoutMs };
+    const agent = new Agent({ allowH2: false, keepAliveTimeout: keepAliveMs, connections, connect });
+    this.#agents.add(agent);
+    return agent;
+  }
+}
+
+function readFiles({ ca, clientCertificate, insecure, serverName, token }: ClusterConfig): {
+  tls: Tls;
+  token?: string;
+} {
+  const tls = {
+    rejectUnauthorized: !insecure,
+    ...(ca && { ca: readMaterial(ca) }),
+    ...(serverName && { servername: serverName }),
+    ...(clientCertificate && {
+      cert: readMaterial(clientCertificate.certificate),
+      key: readMaterial(clientCertificate.key),
+    }),
+  };
+  return { tls, ...(token && { token: readMaterial(token).trim() }) };
+}
+
+function withClientCertificate(tls: Tls, given: ExecCredential | undefined): Tls {
+  const pair = given?.clientCertificate;
+  return pair ? { ...tls, cert: pair.certificate, key: pair.key } : tls;
+}
+
+function authorizationOf({ basic }: ClusterConfig, token: string | undefined): string | undefined {
+  if (token) return `Bearer ${token}`;
+  return basic && `Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString('base64')}`;
+}

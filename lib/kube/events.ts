@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, rfc3339 } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { type Counter, counter, type Metrics } from '../metrics.ts';
+import type { KubeClient } from './client.ts';
+import { isNamespaceTerminating } from './errors.ts';
+import { events, type KubeObject } from './objects.ts';
+
+export type EventType = 'Normal' | 'Warning';
+
+/** A core/v1 Event, with the fields that are written. */
+export interface KubeEvent extends KubeObject {
+  involvedObject: {
+    apiVersion: string;
+    kind: string;
+    namespace?: string;
+    name: string;
+    uid?: string;
+    resourceVersion?: string;
+  };
+  type: EventType;
+  reason: string;
+  message: string;
+  source: { component: string };
+  reportingComponent: string;
+  reportingInstance: string;
+  firstTimestamp: string;
+  lastTimestamp: string;
+  count: 1;
+}
+
+export interface EventRecorderOptions {
+  client: Pick<KubeClient, 'create'>;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  /** Who reports, as `kubectl describe` shows it. Default `rolevend`. */
+  component?: string;
+  /** Which process reports, for instance the Pod's name. */
+  instance: string;
+}
+
+const QUIET_MS = 300_000;
+const MAX_REMEMBERED = 50_000;
+const MAX_QUEUED = 1000;
+const MAX_IN_FLIGHT = 4;
+const TIMEOUT_MS = 5000;
+const MAX_NAME = 253;
+const MAX_MESSAGE = 1024;
+
+/** Writes Events about objects in the background. An Event that cannot be written is counted and given up; status holds the truth. */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  readonly #dropped: Counter<string>;
+  /** `uid reason` → monotonic time of the Event, oldest first. */
+  readonly #remembered = new Map<string, number>();
+  readonly #queue: { event: KubeEvent; memory: string }[] = [];
+  readonly #idleWaiters: (() => void)[] = [];
+  #inFlight = 0;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+    this.#dropped = counter(options.metrics, {
+      name: 'rolevend_events_dropped_total',
+      help: 'Events that were not written, by cause: queue_full or failed',
+      labelNames: ['cause'],
+    });
+  }
+
+  /**
+   * Writes an Event about the object, unless one of the same reason was written about it in the last 5 minutes. Never
+   * throws. Objects without a namespace have their Events in `default`.
+   *
+   * @param reason one word in CamelCase
+   * @param message for people; what is over 1024 characters is cut off
+   */
+  record(about: KubeObject, type: EventType, reason: string, message: string): void {
+    const memory = `${about.metadata.uid ?? about.metadata.name} ${reason}`;
+    if (!this.#isNew(memory)) return;
+    if (this.#queue.length >= MAX_QUEUED) {
+      this.#drop(memory, 'queue_full');
+      return;
+    }
+    this.#queue.push({ event: this.#event(about, type, reason, message), memory });
+    this.#pump();
+  }
+
+  /** Resolves when every Event recorded so far was written or given up. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve);
+      this.#pump();
+    });
+  }
+
+  #isNew(memory: string): boolean {
+    const now = this.#options.clock.monotonic();
+    for (const [oldest, at] of this.#remembered) {
+      if (now - at < QUIET_MS && this.#remembered.size < MAX_REMEMBERED) break;
+      this.#remembered.delete(oldest);
+    }
+    if (this.#remembered.has(memory)) return false;
+    this.#remembered.set(memory, now);
+    return true;
+  }
+
+  #pump(): void {
+    while (this.#inFlight < MAX_IN_FLIGHT) {
+      const next = this.#queue.shift();
+      if (next === undefined) break;
+      this.#inFlight += 1;
+      void this.#write(next.event, next.memory);
+    }
+    if (this.#inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  async #write(event: KubeEvent, memory: string): Promise<void> {
+    try {
+      await this.#options.client.create(events, event, { timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      this.#failed(event, memory, error);
+    }
+    this.#inFlight -= 1;
+    this.#pump();
+  }
+
+  /** A namespace that is being deleted takes no Events and nobody will read them. */
+  #failed(event: KubeEvent, memory: string, error: unknown): void {
+    if (isNamespaceTerminating(error)) return;
+    const { kind, namespace, name } = event.involvedObject;
+    this.#options.log.debug({ kind, namespace, name, reason: event.reason, err: error }, 'could not write an Event');
+    this.#drop(memory, 'failed');
+  }
+
+  /** The next one of its kind may try again. */
+  #drop(memory: string, cause: 'queue_full' | 'failed'): void {
+    this.#remembered.delete(memory);
+    this.#dropped.inc({ cause });
+  }
+
+  #event(about: KubeObject, type: EventType, reason: string, message: string): KubeEvent {
+    const { clock, component = 'rolevend', instance } = this.#options;
+    const { namespace, name, uid, resourceVersion } = about.metadata;
+    const time = rfc3339(clock.now());
+    const involved = {
+      ...(namespace && { namespace }),
+      name,
+      ...(uid && { uid }),
+      ...(resourceVersion && { resourceVersion }),
+    };
+    return {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: eventName(name), namespace: namespace ?? 'default' },
+      involvedObject: { apiVersion: about.apiVersion, kind: about.kind, ...involved },
+      type,
+      reason,
+      message: message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 1)}…` : message,
+      source: { component },
+      reportingComponent: component,
+      reportingInstance: instance,
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
+    };
+  }
+}
+
+/** `<object>.<hex>`, a valid name also for the longest object names. */
+function eventName(object: string): string {
+  const suffix = `.${randomBytes(8).toString('hex')}`;
+  return `${object.slice(0, MAX_NAME - suffix.length).replace(/[-.]+$/, '')}${suffix}`;
+}

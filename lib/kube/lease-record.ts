@@ -1,0 +1,138 @@
+import { apiVersionOf, type KubeObject, leases } from './objects.ts';
+
+/** The fields of a coordination.k8s.io/v1 Lease that leader election reads and writes. Others are kept. */
+export interface LeaseSpec {
+  holderIdentity?: string;
+  leaseDurationSeconds?: number;
+  /** RFC 3339 with exactly six fractional digits, as all times here. */
+  acquireTime?: string;
+  renewTime?: string;
+  leaseTransitions?: number;
+}
+
+export interface Lease extends KubeObject {
+  spec?: LeaseSpec;
+}
+
+/** What this process last saw in the Lease, and when, on its own steady clock (milliseconds). */
+export interface Observed {
+  record: string;
+  holder: string;
+  durationMs: number;
+  at: number;
+}
+
+/**
+ * What to do about the Lease now:
+ * - `create` it, it is not there;
+ * - `renew` it, this process holds it;
+ * - `acquire` it, nobody holds it or its holder stopped renewing;
+ * - `wait`: `holder` has it for `ms` milliseconds more, as far as this process knows.
+ */
+export type Decision =
+  | { action: 'create' }
+  | { action: 'renew' }
+  | { action: 'acquire' }
+  | { action: 'wait'; ms: number; holder: string };
+
+/** A Lease whose duration was edited to years must not lock everybody out: more than so many of our own terms is not believed. */
+const LONGEST_TERMS = 10;
+
+const DELETED = 'deleted';
+
+/**
+ * The observation after reading `lease` (undefined: it does not exist). Its time moves only when the record changed;
+ * labels and annotations do not count. To be deleted is a change of a record, which keeps its holder: that one may
+ * have renewed just before.
+ */
+export function observe(
+  lease: Lease | undefined,
+  before: Observed | undefined,
+  now: number,
+  ourDurationMs: number,
+): Observed | undefined {
+  if (lease === undefined)
+    return before && before.record !== DELETED ? { ...before, record: DELETED, at: now } : before;
+  const { holderIdentity = '', leaseDurationSeconds, acquireTime, renewTime, leaseTransitions } = lease.spec ?? {};
+  const record = JSON.stringify([
+    lease.metadata.uid,
+    holderIdentity,
+    leaseDurationSeconds,
+    acquireTime,
+    renewTime,
+    leaseTransitions,
+  ]);
+  if (record === before?.record) return before;
+  const durationMs = Math.min((leaseDurationSeconds ?? ourDurationMs / 1000) * 1000, LONGEST_TERMS * ourDurationMs);
+  return { record, holder: holderIdentity, durationMs, at: now };
+}
+
+/**
+ * Decides about the Lease as it stands (undefined: it does not exist). As in client-go a term ends `durationMs` after this
+ * process saw the record change, so that clocks of other machines never count. A Lease that was deleted is left to its
+ * holder for one more term, since that goes on working and will create it again.
+ *
+ * @param observed the result of `observe` for this very lease
+ * @param now milliseconds on the clock of `observed`
+ */
+export function decide(
+  lease: Lease | undefined,
+  observed: Observed | undefined,
+  now: number,
+  identity: string,
+): Decision {
+  const holder = observed?.holder ?? '';
+  if (observed === undefined || holder === '' || holder === identity) return { action: ourMove(lease, identity) };
+  const ms = observed.at + observed.durationMs - now;
+  if (ms > 0) return { action: 'wait', ms, holder };
+  return { action: ourMove(lease, identity) };
+}
+
+function ourMove(lease: Lease | undefined, identity: string): 'create' | 'renew' | 'acquire' {
+  if (lease === undefined) return 'create';
+  return lease.spec?.holderIdentity === identity ? 'renew' : 'acquire';
+}
+
+export interface Term {
+  identity: string;
+  durationMs: number;
+  /** Wall-clock milliseconds since 1970. */
+  now: number;
+}
+
+/** A new Lease, held by `identity`. */
+export function newLease(ref: { namespace: string; name: string }, term: Term): Lease {
+  const spec = { ...held(term), acquireTime: microTime(term.now), leaseTransitions: 0 };
+  return { apiVersion: apiVersionOf(leases), kind: leases.kind, metadata: { ...ref }, spec };
+}
+
+/** The Lease with `identity` as its new holder: one more transition. */
+export function acquired(lease: Lease, term: Term): Lease {
+  const leaseTransitions = (lease.spec?.leaseTransitions ?? 0) + 1;
+  return { ...lease, spec: { ...lease.spec, ...held(term), acquireTime: microTime(term.now), leaseTransitions } };
+}
+
+/** The Lease with a new term of its holder. Whatever was edited by hand is put right. */
+export function renewed(lease: Lease, term: Term): Lease {
+  const acquireTime = lease.spec?.acquireTime ?? microTime(term.now);
+  return {
+    ...lease,
+    spec: { ...lease.spec, ...held(term), acquireTime, leaseTransitions: lease.spec?.leaseTransitions ?? 0 },
+  };
+}
+
+/** The Lease without a holder, for everybody to take at once (client-go releases with a duration of 1 s, too). */
+export function released(lease: Lease, now: number): Lease {
+  const time = microTime(now);
+  const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, acquireTime: time, renewTime: time };
+  return { ...lease, spec };
+}
+
+/** A time as Kubernetes' MicroTime wants it: RFC 3339 in UTC with exactly six fractional digits. */
+export function microTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, -1)}000Z`;
+}
+
+function held({ identity, durationMs, now }: Term): LeaseSpec {
+  return { holderIdentity: identity, leaseDurationSeconds: Math.ceil(durationMs / 1000), renewTime: microTime(now) };
+}

@@ -1,0 +1,109 @@
+/** Kubernetes objects as raw JSON, and the resources they are stored under. Unknown fields are kept in both directions. */
+
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+export interface ManagedFields {
+  manager?: string;
+  operation?: 'Apply' | 'Update';
+  apiVersion?: string;
+  time?: string;
+  subresource?: string;
+  fieldsType?: string;
+  fieldsV1?: Record<string, unknown>;
+}
+
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: OwnerReference[];
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  managedFields?: ManagedFields[];
+  finalizers?: string[];
+}
+
+/** Any object of the API. Kinds of this project and of Kubernetes extend it with the fields they read. */
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+}
+
+/** Where the objects of a kind are served. `group` is empty for the core group. */
+export interface Resource {
+  group: string;
+  version: string;
+  plural: string;
+  kind: string;
+  namespaced: boolean;
+}
+
+export interface ObjectRef {
+  namespace?: string | undefined;
+  name: string;
+}
+
+export const secrets: Resource = core('secrets', 'Secret');
+export const serviceAccounts: Resource = core('serviceaccounts', 'ServiceAccount');
+export const events: Resource = core('events', 'Event');
+export const namespaces: Resource = { ...core('namespaces', 'Namespace'), namespaced: false };
+export const leases: Resource = {
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+  kind: 'Lease',
+  namespaced: true,
+};
+
+/** `namespace/name`, or `name` for what has no namespace: the key in stores and queues. */
+export function keyOf(object: KubeObject | ObjectRef): string {
+  const { namespace, name } = refOf(object);
+  return namespace ? `${namespace}/${name}` : name;
+}
+
+/** Namespace and name of an object; a reference is given back as it is. */
+export function refOf(object: KubeObject | ObjectRef): ObjectRef {
+  return 'metadata' in object ? object.metadata : object;
+}
+
+/** The reference that a key of `keyOf` stands for. */
+export function refOfKey(key: string): ObjectRef {
+  const slash = key.indexOf('/');
+  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/** `v1` or `group/version`. */
+export function apiVersionOf(resource: Resource): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/** Whether the object waits for its finalizers to go. */
+export function isDeleting(object: KubeObject): boolean {
+  return object.metadata.deletionTimestamp !== undefined;
+}
+
+/**
+ * Orders two resource versions: negative where `a` is older, 0 where they are the same. They are decimal numbers of any
+ * length (comparable since KEP-5504), so that the longer text is the larger one. An absent version is the oldest.
+ */
+export function compareResourceVersions(a: string | undefined, b: string | undefined): number {
+  const [left, right] = [a ?? '', b ?? ''];
+  if (left.length !== right.length) return left.length - right.length;
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function core(plural: string, kind: string): Resource {
+  return { group: '', version: 'v1', plural, kind, namespaced: true };
+}

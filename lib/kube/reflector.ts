@@ -1,0 +1,237 @@
+import { type Clock, sleep } from '../clock.ts';
+import { describeError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { counter, type Metrics } from '../metrics.ts';
+import { Backoff } from './backoff.ts';
+import type { KubeClient, ListOptions, ObjectList } from './client.ts';
+import { isExpired, isNotFound, isTooNew, KubeError } from './errors.ts';
+import { compareResourceVersions, type KubeObject, type Resource } from './objects.ts';
+import type { Change, Store } from './store.ts';
+
+export interface ReflectorOptions<T extends KubeObject> {
+  client: KubeClient;
+  resource: Resource;
+  store: Store<T>;
+  /** Default: all namespaces. */
+  namespace?: string | undefined;
+  labelSelector?: string | undefined;
+  /** The store gets `PartialObjectMetadata` objects. Default false. */
+  metadataOnly?: boolean;
+  /** What the store keeps of an object, to save memory. Name, namespace, uid and version must stay. */
+  transform?: (object: T) => T;
+  /** Called after the store has taken the change. Must not throw nor take long: it enqueues keys. */
+  onChange?: (change: Change<T>) => void;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  /** Default 3,600,000. */
+  relistIntervalMs?: number;
+  /** Default 500. */
+  pageSize?: number;
+  /** Default 75,000; the server sends a bookmark each minute. */
+  idleMs?: number;
+  /** The server ends a watch after this time and up to as much again. Default 300. */
+  watchSeconds?: number;
+  /** A number from 0 up to 1; default `Math.random`. */
+  random?: () => number;
+}
+
+/** How long a kind that is not served is waited for at most between two looks: its CRD may come at any time. */
+const missingKindMs = 5_000;
+/** When a safety relist that failed is tried again. The watch goes on until then. */
+const relistRetryMs = 300_000;
+/** A list right after a list waits first. */
+const leastBetweenListsMs = 1_000;
+/** Trouble after so long without any starts with short waits again. */
+const healthyMs = 60_000;
+
+/**
+ * Keeps a store equal to what an API server holds: lists in pages, watches from there on, lists again when the server no
+ * longer knows the version, and once an hour to be safe.
+ */
+export class Reflector<T extends KubeObject> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #backoff: Backoff;
+  readonly #random: () => number;
+  readonly #synced = Promise.withResolvers<void>();
+  /** The version up to which the store is complete; undefined: it has to be listed. */
+  #version: string | undefined;
+  /** The highest version ever seen, to notice a server that lost writes. */
+  #highest: string | undefined;
+  #hasSynced = false;
+  #lastEventAt: number;
+  #troubleAt = Number.NEGATIVE_INFINITY;
+  #relistAt = 0;
+  #listedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+    this.#backoff = new Backoff({ random: this.#random });
+    this.#lastEventAt = options.clock.now();
+  }
+
+  /** Whether the store has held all objects at least once. */
+  get hasSynced(): boolean {
+    return this.#hasSynced;
+  }
+
+  /** When anything came from the server for the last time, milliseconds since 1970. Bookmarks come each minute. */
+  get lastEventAt(): number {
+    return this.#lastEventAt;
+  }
+
+  /** Resolves when the store has held all objects once; rejects with the signal's reason when that aborts first. */
+  async synced(signal: AbortSignal): Promise<void> {
+    if (this.#hasSynced) return;
+    signal.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const abort = () => aborted.reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    await Promise.race([this.#synced.promise, aborted.promise]).finally(() =>
+      signal.removeEventListener('abort', abort),
+    );
+  }
+
+  /** Works until the signal aborts, then resolves. Any trouble with the server is waited out. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#round(signal);
+      } catch (error) {
+        if (!signal.aborted) await this.#recover(error, signal);
+      }
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    if (this.#version === undefined) await this.#list(signal);
+    else if (this.#options.clock.monotonic() >= this.#relistAt) await this.#compare(this.#version, signal);
+    else await this.#watch(this.#version, signal);
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    await this.#takeOver({}, signal);
+    if (this.#hasSynced) return;
+    this.#hasSynced = true;
+    this.#synced.resolve();
+  }
+
+  /**
+   * The safety relist: what the server held at exactly the version that the watch has reached. Every difference is an event
+   * that the watch did not tell of.
+   */
+  async #compare(version: string, signal: AbortSignal): Promise<void> {
+    this.#relistAt = this.#options.clock.monotonic() + Math.min(relistRetryMs, this.#relistIntervalMs);
+    const missed = await this.#takeOver({ resourceVersion: version, resourceVersionMatch: 'Exact' }, signal);
+    if (missed === 0) return;
+    const { log, metrics, resource } = this.#options;
+    log.warn({ resource: resource.plural, missed }, 'the watch had missed events');
+    counter(metrics, {
+      name: 'reflector_missed_events_total',
+      help: 'Changes that only a safety relist found.',
+      labelNames: ['resource'],
+    }).inc({ resource: resource.plural }, missed);
+  }
+
+  /** Lists and gives the number of changes. */
+  async #takeOver(from: ListOptions, signal: AbortSignal): Promise<number> {
+    const { clock, store, namespace } = this.#options;
+    const mark = store.mark();
+    const first = await this.#page(from, signal);
+    const version = first.metadata.resourceVersion;
+    const rewound = compareResourceVersions(version, this.#highest) < 0 && from.resourceVersion === undefined;
+    const replacement = store.beginReplace(namespace, version, rewound ? mark : 0);
+    let changes = 0;
+    for (let page = first; ; page = await this.#page({ continue: page.metadata.continue }, signal)) {
+      changes += this.#tell(replacement.add(this.#kept(page.items)));
+      if (!page.metadata.continue) break;
+      // Lets everything else run between two pages.
+      await sleep(clock, 0, signal);
+    }
+    changes += this.#tell(replacement.finish());
+    this.#version = version;
+    this.#highest = version;
+    this.#listedAt = clock.monotonic();
+    this.#relistAt = this.#listedAt + this.#relistIntervalMs;
+    return changes;
+  }
+
+  async #page(options: ListOptions, signal: AbortSignal): Promise<ObjectList<T>> {
+    const { client, resource, namespace, labelSelector, metadataOnly = false, pageSize = 500 } = this.#options;
+    const query = { ...options, namespace, labelSelector, metadataOnly, limit: pageSize, signal };
+    const page = await client.list<T>(resource, query);
+    this.#lastEventAt = this.#options.clock.now();
+    return page;
+  }
+
+  async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
+    const { client, clock, resource, namespace, labelSelector, metadataOnly = false, idleMs = 75_000 } = this.#options;
+    const { watchSeconds = 300, store } = this.#options;
+    const untilRelist = Math.ceil((this.#relistAt - clock.monotonic()) / 1000);
+    const timeoutSeconds = Math.max(1, Math.min(untilRelist, Math.round(watchSeconds * (1 + this.#random()))));
+    const options = { namespace, labelSelector, metadataOnly, resourceVersion, timeoutSeconds, idleMs, signal };
+    const startedAt = clock.monotonic();
+    for await (const event of client.watch<T>(resource, options)) {
+      const object = event.type === 'BOOKMARK' ? event.object : this.#keep(event.object);
+      this.#tell(store.apply({ type: event.type, object }, namespace));
+      this.#version = object.metadata.resourceVersion;
+      this.#highest = this.#version;
+      this.#lastEventAt = clock.now();
+    }
+    // A server that ends each watch at once is in trouble, although it answers.
+    if (clock.monotonic() - startedAt < 1_000 && timeoutSeconds > 1) throw this.#cutShort();
+  }
+
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    const known = this.#version !== undefined;
+    if (now - this.#troubleAt > healthyMs) this.#backoff.reset();
+    if (mustList(error)) this.#version = undefined;
+    // A version that the server no longer has is no trouble: a list follows.
+    if (known && isExpired(error) && now - this.#listedAt > leastBetweenListsMs) return this.#report(error, 0);
+    const waitMs = Math.min(this.#backoff.next(), isNotFound(error) ? missingKindMs : Number.POSITIVE_INFINITY);
+    this.#report(error, waitMs);
+    await sleep(clock, waitMs, signal).catch(() => undefined);
+    this.#troubleAt = clock.monotonic();
+  }
+
+  #report(error: unknown, waitMs: number): void {
+    const { log, resource, namespace } = this.#options;
+    const about = { resource: resource.plural, group: resource.group, namespace, retryInMs: Math.round(waitMs) };
+    const level = isExpired(error) ? 'info' : 'warn';
+    const next = this.#version === undefined ? 'list' : 'watch';
+    log[level]({ ...about, next, problem: describeError(error) }, 'list or watch ended, trying again');
+  }
+
+  get #relistIntervalMs(): number {
+    return this.#options.relistIntervalMs ?? 3_600_000;
+  }
+
+  #cutShort(): KubeError {
+    const { resource, namespace } = this.#options;
+    return new KubeError(
+      { verb: 'watch', resource, ref: { namespace } },
+      { status: 0, code: 'Unreachable', message: 'the watch ended at once' },
+    );
+  }
+
+  #tell(changes: readonly Change<T>[]): number {
+    for (const change of changes) this.#options.onChange?.(change);
+    return changes.length;
+  }
+
+  #kept(items: readonly T[]): readonly T[] {
+    return this.#options.transform ? items.map((item) => this.#keep(item)) : items;
+  }
+
+  #keep(object: T): T {
+    return this.#options.transform?.(object) ?? object;
+  }
+}
+
+/** Whether what the server said means that the version at hand leads nowhere: too old, from the future, or of a kind that was gone. */
+function mustList(error: unknown): boolean {
+  return isExpired(error) || isTooNew(error) || isNotFound(error);
+}

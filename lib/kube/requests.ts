@@ -1,0 +1,216 @@
+import type { Dispatcher } from 'undici';
+import { type Clock, withDeadline } from '../clock.ts';
+import { RolevendError } from '../errors.ts';
+import { type Counter, counter, type Metrics } from '../metrics.ts';
+import type { Connection } from './connection.ts';
+import { errorOfStatus, KubeError, type KubeStatus, type RequestContext } from './errors.ts';
+import { apiVersionOf, type ObjectRef } from './objects.ts';
+
+export const mergePatch = 'application/merge-patch+json';
+/** JSON is YAML, and what it is sent as here is JSON. */
+export const serverSideApply = 'application/apply-patch+yaml';
+
+const writeTimeoutMs = 5_000;
+const readTimeoutMs = 30_000;
+
+const methods = {
+  get: 'GET',
+  list: 'GET',
+  watch: 'GET',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+} as const;
+
+/** One request. Verbs are those of Kubernetes authorization. */
+export interface Call extends RequestContext {
+  verb: keyof typeof methods;
+  ref?: Partial<ObjectRef> | undefined;
+  query?: Record<string, string | undefined>;
+  body?: object;
+  /** Default `application/json`. */
+  contentType?: string;
+  /** Default `application/json`. */
+  accept?: string | undefined;
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number | undefined;
+}
+
+export interface RequestOptions {
+  connection: Connection;
+  clock: Clock;
+  metrics: Metrics;
+  /** Deadline of writes in milliseconds, default 5,000. Reads have 30,000. */
+  requestTimeoutMs?: number;
+  /** Called right before each request that is no read; what it throws ends the call before anything is sent. */
+  beforeWrite?: () => void;
+}
+
+/** Sends requests over a connection: deadlines, a second try after a 401, metrics and errors. */
+export class Requests {
+  readonly #options: RequestOptions;
+  readonly #results: Counter<string>;
+  readonly #host: string;
+
+  constructor(options: RequestOptions) {
+    this.#options = options;
+    this.#host = new URL(options.connection.server).host;
+    this.#results = counter(options.metrics, {
+      name: 'rest_client_requests_total',
+      help: 'Requests to API servers by method, host and status code.',
+      labelNames: ['method', 'host', 'code'],
+    });
+  }
+
+  /** The answer's JSON. The deadline covers everything up to its last byte, a renewal of the login included. */
+  async json<T>(call: Call): Promise<T> {
+    const { clock, requestTimeoutMs = writeTimeoutMs } = this.#options;
+    const timeoutMs = call.timeoutMs ?? (isRead(call) ? readTimeoutMs : requestTimeoutMs);
+    const startedAt = clock.monotonic();
+    try {
+      return await withDeadline(clock, timeoutMs, call.signal, async (signal) => {
+        const response = await this.#send(call, 'request', signal);
+        return parse<T>(call, await response.body.text());
+      });
+    } catch (error) {
+      if (isTimeout(error) && !call.signal?.aborted) this.#options.connection.reconnect(startedAt);
+      throw asKubeError(call, error);
+    }
+  }
+
+  /** The answer's bytes as they come. There is no deadline but the signal. Errors are not translated after the headers. */
+  async stream(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData['body']> {
+    return (await this.#send(call, 'watch', signal)).body;
+  }
+
+  async #send(call: Call, purpose: 'request' | 'watch', signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { connection } = this.#options;
+    const headers = await abortable(connection.headers(), signal);
+    let response = await this.#attempt(call, purpose, headers, signal);
+    if (response.statusCode === 401) {
+      await response.body.dump();
+      await abortable(connection.refreshAuth(), signal);
+      response = await this.#attempt(call, purpose, await abortable(connection.headers(), signal), signal);
+    }
+    if (response.statusCode < 300) return response;
+    throw await errorOfResponse(call, response);
+  }
+
+  async #attempt(
+    call: Call,
+    purpose: 'request' | 'watch',
+    auth: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    const { connection, beforeWrite } = this.#options;
+    const { origin, pathname } = new URL(connection.server);
+    const method = methods[call.verb];
+    if (!isRead(call)) beforeWrite?.();
+    try {
+      const sent = connection.dispatcher(purpose).request({
+        origin,
+        path: pathname.replace(/\/$/, '') + pathOf(call),
+        method,
+        headers: { ...auth, ...contentHeaders(call) },
+        body: call.body ? JSON.stringify(call.body) : null,
+        signal,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      // A request that waits for a connection heeds its signal only when it gets one; then it is not sent.
+      const response = await abortable(sent, signal);
+      this.#results.inc({ method, host: this.#host, code: String(response.statusCode) });
+      return response;
+    } catch (error) {
+      this.#results.inc({ method, host: this.#host, code: '<error>' });
+      throw error;
+    }
+  }
+}
+
+/** Path and query of a call, below the server's own path. */
+export function pathOf({ verb, resource, ref, subresource, query }: Call): string {
+  const named = verb !== 'create' || subresource !== undefined;
+  const parts = [
+    resource.group === '' ? 'api' : 'apis',
+    apiVersionOf(resource),
+    ...(resource.namespaced && ref?.namespace ? ['namespaces', encodeURIComponent(ref.namespace)] : []),
+    resource.plural,
+    ...(named && ref?.name !== undefined ? [encodeURIComponent(ref.name)] : []),
+    ...(subresource ? [subresource] : []),
+  ];
+  const given = Object.entries(query ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return `/${parts.join('/')}${given.length > 0 ? `?${new URLSearchParams(given)}` : ''}`;
+}
+
+/** What the callers of a client see: an error of this project, or the reason of their own signal. */
+export function asKubeError(call: Call, error: unknown): unknown {
+  if (call.signal?.aborted) return call.signal.reason;
+  if (error instanceof RolevendError) return error;
+  return new KubeError(call, { status: 0, code: 'Unreachable', message: networkProblem(error), cause: error });
+}
+
+function isTimeout(error: unknown): boolean {
+  return (error as { name?: unknown }).name === 'TimeoutError';
+}
+
+function isRead({ verb }: Call): boolean {
+  return methods[verb] === 'GET';
+}
+
+function contentHeaders({ accept, body, contentType }: Call): Record<string, string> {
+  const json = 'application/json';
+  return { accept: accept ?? json, 'user-agent': 'rolevend', ...(body && { 'content-type': contentType ?? json }) };
+}
+
+function parse<T>(call: Call, text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new KubeError(call, { status: 0, code: 'Unreachable', message: 'the answer is no JSON' });
+  }
+}
+
+async function errorOfResponse(call: Call, { statusCode, headers, body }: Dispatcher.ResponseData): Promise<KubeError> {
+  const retryAfter = headers['retry-after'];
+  const text = await body.text();
+  return errorOfStatus(call, statusIn(text), statusCode, typeof retryAfter === 'string' ? retryAfter : undefined);
+}
+
+/** Proxies and load balancers answer with pages of their own, which say nothing that is worth showing. */
+function statusIn(text: string): KubeStatus {
+  try {
+    const status = JSON.parse(text) as KubeStatus | null;
+    return status?.kind === 'Status' ? status : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Codes (`ECONNREFUSED`, `CERT_HAS_EXPIRED` …) say what is wrong without quoting anything that was sent. */
+function networkProblem(error: unknown): string {
+  const { code, cause, name, message } = error as {
+    code?: unknown;
+    cause?: unknown;
+    name?: unknown;
+    message?: unknown;
+  };
+  if (isTimeout(error)) return String(message);
+  const inner = (cause as { code?: unknown } | undefined)?.code;
+  return [inner, code, name].find((text) => typeof text === 'string' && text !== '') as string;
+}
+
+async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) throw signal.reason;
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,49 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { describeError, isAbort } from './errors.ts';
+
+export type { Logger } from 'pino';
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export const logFormats = ['json', 'text'] as const;
+export type LogFormat = (typeof logFormats)[number];
+
+export interface LogOptions {
+  /** Default `info`. */
+  level?: LogLevel;
+  /** Default `json`: one object a line with `time` (RFC 3339), `level` and `msg`. `text` is for people. */
+  format?: LogFormat;
+  /** Default: standard error. */
+  destination?: { write(line: string): void };
+}
+
+/**
+ * The process's logger. Errors given as `err` are reduced to code and message, so that neither a request body nor
+ * a stack of a library that quotes one can reach a log.
+ */
+export function createLogger(options: LogOptions = {}): Logger {
+  const out = options.destination ?? process.stderr;
+  const destination: DestinationStream =
+    options.format === 'text'
+      ? { write: (line) => void out.write(asText(line)) }
+      : { write: (line) => void out.write(line) };
+  return pino(
+    {
+      level: options.level ?? 'info',
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: (error: unknown) => (isAbort(error) ? 'aborted' : describeError(error)) },
+    },
+    destination,
+  );
+}
+
+function asText(line: string): string {
+  const { time, level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const fields = Object.entries(rest).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return `${[time, String(level).toUpperCase().padEnd(5), msg, ...fields].join(' ')}\n`;
+}

@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+
+const pieces = [
+  'a',
+  'Team',
+  '1',
+  '-',
+  '_',
+  '.',
+  '..',
+  '/',
+  ':',
+  ' ',
+  '\n',
+  '=',
+  '@',
+  '*',
+  '**',
+  '$',
+  '${namespace}',
+  'é',
+  '\u0000',
+];
+const text = fc.array(fc.constantFrom(...pieces), { maxLength: 5 }).map((parts) => parts.join(''));
+const mostly = <T>(good: T, other: fc.Arbitrary<T>) =>
+  fc.oneof({ arbitrary: fc.constant(good), weight: 6 }, { arbitrary: other, weight: 1 });
+const key = fc.oneof(
+  text,
+  fc.constantFrom(
+    'team',
+    'app.kubernetes.io/name',
+    'x.k8s.io/a',
+    'xk8s.io/a',
+    'kubernetes.io/',
+    'rolevend.dev/x',
+    'a.rolevend.dev/x',
+  ),
+);
+
+/** Specs of AWSAssumeRole, a good part of which is right. */
+export const anySpec = fc.record(
+  {
+    roleName: mostly('team-a/reader', text),
+    roleArn: fc.oneof(
+      { arbitrary: fc.constant(undefined), weight: 5 },
+      text.map((path) => `arn:aws:iam::123456789012:role/${path}`),
+    ),
+    secretName: mostly('reader', text),
+    secretType: mostly('Map', fc.constantFrom('File', 'EcrDockerConfigJson', 'x')),
+    durationSeconds: mostly(3600, fc.integer({ min: 800, max: 45_000 })),
+    ecrRepositoryUrl: text,
+    region: mostly(
+      'eu-west-1',
+      text.map((end) => `eu${end}-1`),
+    ),
+    externalId: mostly('abc', text),
+    sessionName: mostly('abc', text),
+    refresh: fc.record({
+      percent: mostly(50, fc.nat(100)),
+      minRemainingSeconds: mostly(420, fc.integer({ min: 50, max: 7300 })),
+    }),
+    metadata: fc.record(
+      {
+        labels: mostly({}, fc.dictionary(key, mostly('x', text), { maxKeys: 2 })),
+        annotations: mostly({}, fc.dictionary(key, text)),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: ['roleName', 'secretName', 'secretType'] },
+);
+
+const requirement = fc.record(
+  {
+    key,
+    operator: fc.constantFrom('In', 'NotIn', 'Exists', 'DoesNotExist'),
+    values: fc.array(mostly('x', text), { maxLength: 2 }),
+  },
+  { requiredKeys: ['key', 'operator'] },
+);
+
+/** Specs of RoleGrant, a good part of which is right. */
+export const anyGrant = fc.record({
+  namespaces: fc.oneof(
+    { arbitrary: fc.record({ names: fc.array(mostly('team-*', text), { minLength: 1, maxLength: 2 }) }), weight: 3 },
+    {
+      arbitrary: fc.record({ selector: fc.record({ matchExpressions: fc.array(requirement, { maxLength: 2 }) }) }),
+      weight: 1,
+    },
+  ),
+  roles: fc.array(
+    fc.oneof(
+      { arbitrary: fc.constant('arn:self:iam::self:role/${namespace}/*'), weight: 3 },
+      fc.constantFrom(
+        'arn:self:iam::self:role/a/*',
+        'arn:aws:iam::123456789012:role/*',
+        'arn:aws-:iam::self:role/*',
+        'arn:self:iam::12:role/a',
+      ),
+      text.map((path) => `arn:self:iam::self:role/${path}`),
+    ),
+    { minLength: 1, maxLength: 3 },
+  ),
+});

@@ -1,0 +1,198 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { type AwsContext, AwsError, awsError, isThrottle, permanentCodes } from '../../lib/aws/errors.ts';
+import { RolevendError } from '../../lib/errors.ts';
+
+const ROLE = 'arn:aws:iam::210987654321:role/team/writer';
+const context: AwsContext = { service: 'STS', operation: 'AssumeRole', region: 'eu-west-1', roleArn: ROLE };
+/** Stands for whatever a service quotes of the request. */
+const QUOTED = 'FwoGZXIvYXdzEBYaDsecret';
+
+function thrown(name: string, status: number, message = QUOTED): unknown {
+  const error = Object.assign(new Error(message), { name, $fault: 'client' });
+  return Object.assign(error, { $metadata: { httpStatusCode: status, requestId: 'req-1' } });
+}
+
+function mapped(error: unknown, about: AwsContext = context): AwsError {
+  const result = awsError(error, about);
+  if (!(result instanceof AwsError)) throw new Error('not mapped');
+  return result;
+}
+
+describe('the consequence of every AWS error', () => {
+  it.each([
+    ['AccessDenied', 403, 'AccessDenied', 'other', 'stop'],
+    ['AccessDeniedException', 400, 'AccessDenied', 'other', 'stop'],
+    ['ValidationError', 400, 'ValidationError', 'other', 'stop'],
+    ['ValidationException', 400, 'ValidationError', 'other', 'stop'],
+    ['MalformedPolicyDocument', 400, 'MalformedPolicyDocument', 'other', 'stop'],
+    ['MalformedPolicyDocumentException', 400, 'MalformedPolicyDocument', 'other', 'stop'],
+    ['PackedPolicyTooLarge', 400, 'PackedPolicyTooLarge', 'other', 'stop'],
+    ['PackedPolicyTooLargeException', 400, 'PackedPolicyTooLarge', 'other', 'stop'],
+    ['RegionDisabled', 403, 'RegionDisabled', 'other', 'stop'],
+    ['RegionDisabledException', 403, 'RegionDisabled', 'other', 'stop'],
+    ['InvalidIdentityTokenException', 400, 'InvalidIdentityToken', 'other', 'stop'],
+    ['IDPRejectedClaimException', 403, 'IDPRejectedClaim', 'other', 'stop'],
+    ['InvalidParameterException', 400, 'InvalidParameter', 'other', 'stop'],
+    ['InvalidParameterValue', 400, 'InvalidParameterValue', 'other', 'stop'],
+    ['InvalidParameterCombination', 400, 'InvalidParameterCombination', 'other', 'stop'],
+    ['MissingParameter', 400, 'MissingParameter', 'other', 'stop'],
+    ['IDPCommunicationError', 400, 'IDPCommunicationError', 'other', 'retry'],
+    ['Throttling', 400, 'Throttling', 'throttled', 'retry'],
+    ['ThrottlingException', 400, 'Throttling', 'throttled', 'retry'],
+    ['ThrottledException', 400, 'Throttled', 'throttled', 'retry'],
+    ['TooManyRequestsException', 429, 'TooManyRequests', 'throttled', 'retry'],
+    ['RequestLimitExceeded', 503, 'RequestLimitExceeded', 'throttled', 'retry'],
+    ['RequestThrottled', 400, 'RequestThrottled', 'throttled', 'retry'],
+    ['RequestThrottledException', 400, 'RequestThrottled', 'throttled', 'retry'],
+    ['BandwidthLimitExceeded', 400, 'BandwidthLimitExceeded', 'throttled', 'retry'],
+    ['ProvisionedThroughputExceededException', 400, 'ProvisionedThroughputExceeded', 'throttled', 'retry'],
+    ['SlowDown', 503, 'SlowDown', 'throttled', 'retry'],
+    ['ExpiredToken', 403, 'ExpiredToken', 'credentials', 'retry'],
+    ['ExpiredTokenException', 400, 'ExpiredToken', 'credentials', 'retry'],
+    ['InvalidClientTokenId', 403, 'InvalidClientTokenId', 'credentials', 'retry'],
+    ['UnrecognizedClientException', 400, 'UnrecognizedClient', 'credentials', 'retry'],
+    ['SignatureDoesNotMatch', 403, 'SignatureDoesNotMatch', 'credentials', 'retry'],
+    ['InvalidSignatureException', 400, 'InvalidSignature', 'credentials', 'retry'],
+    ['RequestExpired', 400, 'RequestExpired', 'credentials', 'retry'],
+    ['RequestTimeTooSkewed', 403, 'RequestTimeTooSkewed', 'credentials', 'retry'],
+    ['MissingAuthenticationToken', 403, 'MissingAuthenticationToken', 'credentials', 'retry'],
+    ['IncompleteSignature', 400, 'IncompleteSignature', 'credentials', 'retry'],
+    ['InternalFailure', 500, 'InternalFailure', 'other', 'retry'],
+    ['ServiceUnavailable', 503, 'ServiceUnavailable', 'other', 'retry'],
+    ['UnknownError', 502, 'StsUnreachable', 'unreachable', 'retry'],
+    ['SyntaxError', 502, 'StsUnreachable', 'unreachable', 'retry'],
+    ['SomethingNew', 400, 'SomethingNew', 'other', 'retry'],
+    ['CredentialsProviderError', 0, 'NoIdentity', 'credentials', 'retry'],
+    ['TimeoutError', 0, 'StsUnreachable', 'unreachable', 'retry'],
+    ['Error', 0, 'StsUnreachable', 'unreachable', 'retry'],
+  ])('%s with HTTP %d is %s', (name, status, code, trouble, consequence) => {
+    const error = mapped(thrown(name, status));
+    expect({
+      code: error.code,
+      trouble: error.trouble,
+      consequence: error.consequence,
+      requestId: error.requestId,
+    }).toEqual({
+      code,
+      trouble,
+      consequence,
+      requestId: 'req-1',
+    });
+    expect(isThrottle(error)).toBe(trouble === 'throttled');
+    expect(permanentCodes.has(error.code)).toBe(consequence === 'stop');
+  });
+
+  it.each([
+    'The requested DurationSeconds exceeds the MaxSessionDuration set for this role.',
+    'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.',
+  ])('tells a refused duration: %s', (message) => {
+    const { code, trouble, consequence } = mapped(thrown('ValidationError', 400, message));
+    expect({ code, trouble, consequence }).toEqual({
+      code: 'ValidationError',
+      trouble: 'duration',
+      consequence: 'stop',
+    });
+  });
+
+  it('calls an unreachable registry by its name', () => {
+    expect(mapped(thrown('Error', 0), { ...context, service: 'ECR' }).code).toBe('EcrUnreachable');
+  });
+
+  it.each([undefined, null, 'text', 42, {}])('survives %p being thrown', (error) => {
+    expect(mapped(error)).toMatchObject({ code: 'StsUnreachable', consequence: 'retry' });
+  });
+
+  it('hands back our own errors and aborts', () => {
+    const own = new RolevendError('x', { code: 'NoIdentity', consequence: 'retry' });
+    const abort = new DOMException('x', 'AbortError');
+    expect([awsError(own, context), awsError(abort, context)]).toEqual([own, abort]);
+  });
+});
+
+describe('the text of an AWS error', () => {
+  it('holds code and request id and nothing that the service quoted', () => {
+    for (const code of [
+      'AccessDenied',
+      'ValidationError',
+      'Throttling',
+      'ExpiredToken',
+      'InternalFailure',
+      'SyntaxError',
+    ]) {
+      const error = mapped(thrown(code, 400));
+      expect(error.message).toContain('request id req-1');
+      expect(error.message).toContain(error.code);
+      for (const text of [error.message, JSON.stringify(error), inspect(error)]) expect(text).not.toContain(QUOTED);
+    }
+  });
+
+  it.each([
+    ["1 validation error detected: Value 'x y' at 'roleSessionName' failed", 'spec.sessionName'],
+    ["1 validation error detected: Value 'x' at 'externalId' failed", 'spec.externalId'],
+    ["Value 'arn:x' at 'roleArn' failed", 'spec.roleName or spec.roleArn'],
+    ['something else', 'a value of the request'],
+  ])('names the field of a bad value: %s', (text, field) => {
+    expect(mapped(thrown('ValidationError', 400, text)).message).toContain(
+      `AWS does not accept ${field}`.replace('accept spec.roleName', 'accept the role (spec.roleName'),
+    );
+  });
+});
+
+describe('the advice for AccessDenied', () => {
+  const session = {
+    arn: 'arn:aws:sts::123456789012:assumed-role/operator/pod-1',
+    accountId: '123456789012',
+    partition: 'aws',
+    role: 'operator',
+    isSession: true,
+  };
+  const denied = (about: Partial<AwsContext>) => mapped(thrown('AccessDenied', 403), { ...context, ...about }).message;
+
+  it('prints both statements for a role session, with the ARN of its IAM role', () => {
+    expect(denied({ caller: session })).toBe(
+      [
+        `STS AssumeRole for ${ROLE} in eu-west-1 failed (AccessDenied, request id req-1).`,
+        'The role may not exist, or one of two statements is missing; STS does not say which one lacks.',
+        `Identity policy of arn:aws:iam::123456789012:role/operator (add its path, if it has one): {"Effect":"Allow","Action":"sts:AssumeRole","Resource":"${ROLE}"}`,
+        `Trust policy of ${ROLE}: {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/operator"},"Action":"sts:AssumeRole"}`,
+      ].join(' '),
+    );
+  });
+
+  it('names a user by its own ARN', () => {
+    const user = {
+      arn: 'arn:aws:iam::123456789012:user/ci',
+      accountId: '123456789012',
+      partition: 'aws',
+      isSession: false,
+    };
+    expect(denied({ caller: user })).toContain('"Principal":{"AWS":"arn:aws:iam::123456789012:user/ci"}');
+  });
+
+  it.each([
+    ['the base session carries tags', { caller: { ...session, carriesTags: true } }],
+    ['the request passes tags', { caller: session, tagged: true }],
+  ])('asks for sts:TagSession on both sides when %s', (_when, about) => {
+    expect(denied(about).split('"Action":["sts:AssumeRole","sts:TagSession"]')).toHaveLength(3);
+  });
+
+  it('asks for sts:SetSourceIdentity on both sides when one is set', () => {
+    expect(denied({ caller: session, sourceIdentity: true }).split('"sts:SetSourceIdentity"')).toHaveLength(3);
+  });
+
+  it('puts the external id into the trust policy alone', () => {
+    expect(
+      denied({ caller: session, externalId: 'ext-1' }).split('"Condition":{"StringEquals":{"sts:ExternalId":"ext-1"}}'),
+    ).toHaveLength(2);
+  });
+
+  it('says which right a role lacks at the registry', () => {
+    const about = { service: 'ECR', operation: 'GetAuthorizationToken' } as const;
+    expect(denied(about)).toContain('{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}');
+  });
+
+  it('speaks of the OIDC provider for web identity', () => {
+    expect(denied({ operation: 'AssumeRoleWithWebIdentity' })).toContain('OIDC provider');
+  });
+});

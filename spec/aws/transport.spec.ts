@@ -1,0 +1,183 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { connectAws } from '../../lib/aws/connect.ts';
+import type { AwsOptions } from '../../lib/aws/options.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { createLogger } from '../../lib/log.ts';
+import { createMetrics } from '../../lib/metrics.ts';
+import { callerXml, errorXml, type StubAws, sessionXml, stubAws } from './stub-aws.ts';
+
+const ROLE = 'arn:aws:iam::123456789012:role/reader';
+const input = { roleArn: ROLE, sessionName: 'name', durationSeconds: 900 };
+const EXPIRATION = '2099-01-01T00:00:00Z';
+
+let stub: StubAws;
+let close: () => void = () => {};
+
+beforeEach(async () => {
+  stub = await stubAws();
+});
+afterEach(async () => {
+  close();
+  await stub.close();
+});
+
+function connect(options: Partial<AwsOptions> = {}) {
+  const metrics = createMetrics();
+  const provider = async () => ({ accessKeyId: 'AKIA1', secretAccessKey: 'base-secret' });
+  const aws = connectAws({
+    aws: { region: 'eu-west-1', endpoint: stub.endpoint, provider, ...options },
+    clock: systemClock,
+    log: createLogger({ level: 'error' }),
+    metrics,
+  });
+  close = aws.close;
+  return { ...aws, metrics };
+}
+
+/** Answers AssumeRole with `respond` and everything else as a user. */
+function onAssumeRole(respond: Parameters<StubAws['answer']>[0]): void {
+  stub.answer((body, response) => {
+    if (body.includes('Action=AssumeRole')) respond(body, response);
+    else response.end(callerXml('arn:aws:iam::123456789012:user/ci'));
+  });
+}
+
+describe('a session', () => {
+  it('has the times of the server, the packed size and the request id', async () => {
+    const { sts } = connect();
+    onAssumeRole((_body, response) => {
+      response.setHeader('date', 'Thu, 01 Jan 2099 00:00:00 GMT');
+      response.setHeader('x-amzn-requestid', 'req-7');
+      response.end(sessionXml('AssumeRole', '2099-01-01T01:00:00Z'));
+    });
+    const session = await sts.assumeRole({ ...input, externalId: 'ext-1' });
+    expect(JSON.parse(JSON.stringify(session))).toEqual({
+      accessKeyId: 'ASIASTUB',
+      secretAccessKey: '[redacted]',
+      sessionToken: '[redacted]',
+      issuedAt: Date.parse('2099-01-01T00:00:00Z'),
+      expiresAt: Date.parse('2099-01-01T01:00:00Z'),
+      assumedRoleArn: 'arn:aws:sts::123456789012:assumed-role/reader/name',
+      packedPolicySizePercent: 7,
+      requestId: 'req-7',
+    });
+    expect([session.secretAccessKey.reveal(), session.sessionToken.reveal()]).toEqual(['s3cr3t', 't0ken']);
+    const sent = new URLSearchParams(stub.requests.at(-1));
+    expect([...sent.entries()].sort()).toEqual([
+      ['Action', 'AssumeRole'],
+      ['DurationSeconds', '900'],
+      ['ExternalId', 'ext-1'],
+      ['RoleArn', ROLE],
+      ['RoleSessionName', 'name'],
+      ['Version', '2011-06-15'],
+    ]);
+  });
+
+  it('of a web identity is asked for without the own identity', async () => {
+    const { sts } = connect({ provider: () => Promise.reject(new Error('none')) });
+    stub.answer((_body, response) => response.end(sessionXml('AssumeRoleWithWebIdentity', EXPIRATION)));
+    const { SecretValue } = await import('../../lib/api/credentials.ts');
+    const session = await sts.assumeRoleWithWebIdentity({ ...input, token: new SecretValue('jwt') });
+    expect([session.accessKeyId, new URLSearchParams(stub.requests[0]).get('WebIdentityToken')]).toEqual([
+      'ASIASTUB',
+      'jwt',
+    ]);
+  });
+
+  it('is refused when the answer holds no credentials', async () => {
+    const { sts } = connect();
+    onAssumeRole((_body, response) => response.end('<AssumeRoleResponse><AssumeRoleResult/></AssumeRoleResponse>'));
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'StsUnreachable', consequence: 'retry' });
+  });
+});
+
+describe('a call', () => {
+  it('is made once, whatever the error', async () => {
+    const { sts } = connect();
+    onAssumeRole((_body, response) => {
+      response.statusCode = 500;
+      response.end(errorXml('InternalFailure'));
+    });
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'InternalFailure', consequence: 'retry' });
+    expect(stub.requests.filter((body) => body.includes('Action=AssumeRole'))).toHaveLength(1);
+  });
+
+  it('ends at its deadline when no answer comes', async () => {
+    const { sts } = connect({ callTimeoutMs: 200 });
+    onAssumeRole(() => {});
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'StsUnreachable', consequence: 'retry' });
+  });
+
+  it('ends at its deadline when the body never ends', async () => {
+    const { sts } = connect({ callTimeoutMs: 200 });
+    onAssumeRole((_body, response) => {
+      response.writeHead(200, { 'content-length': '5000' });
+      response.write('<AssumeRoleResponse>');
+    });
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'StsUnreachable' });
+  });
+
+  it('survives an answer slower than the idle time of its connection', async () => {
+    const { sts } = connect();
+    onAssumeRole((_body, response) =>
+      systemClock.after(4_500, () => response.end(sessionXml('AssumeRole', EXPIRATION))),
+    );
+    expect((await sts.assumeRole(input)).accessKeyId).toBe('ASIASTUB');
+  }, 10_000);
+
+  it('ends with the reason of its signal', async () => {
+    const { sts, identity } = connect();
+    await identity.credentials();
+    onAssumeRole(() => {});
+    const controller = new AbortController();
+    const waiting = sts.assumeRole(input, controller.signal);
+    controller.abort(new Error('shutting down'));
+    await expect(waiting).rejects.toThrow('shutting down');
+  });
+
+  it.each([
+    ['a reset', (response: { destroy(): void }) => response.destroy()],
+    [
+      'an HTML page of a proxy',
+      (response: { end(text: string): void }) => response.end('<html><body>Bad gateway</body></html>'),
+    ],
+    ['an empty answer', (response: { end(text: string): void }) => response.end('')],
+    ['something that is no XML', (response: { end(text: string): void }) => response.end('{"hello":')],
+  ])('that gets %s is retried later', async (_what, respond) => {
+    const { sts } = connect();
+    onAssumeRole((_body, response) => {
+      response.statusCode = 502;
+      respond(response);
+    });
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'StsUnreachable', consequence: 'retry' });
+  });
+
+  it('to nobody is retried later', async () => {
+    const { sts, identity } = connect();
+    await identity.credentials();
+    await stub.close();
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'StsUnreachable', consequence: 'retry' });
+    stub = await stubAws();
+  });
+
+  it('shares its connection with the calls before', async () => {
+    const { sts } = connect();
+    onAssumeRole((_body, response) => response.end(sessionXml('AssumeRole', EXPIRATION)));
+    for (let n = 0; n < 5; n += 1) await sts.assumeRole(input);
+    expect(stub.connections()).toBe(1);
+  });
+
+  it('is counted by operation, code and Region', async () => {
+    const { sts, metrics } = connect();
+    onAssumeRole((_body, response) => {
+      response.statusCode = 400;
+      response.end(errorXml('Throttling'));
+    });
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'Throttling' });
+    const text = await metrics.getSingleMetricAsString('rolevend_sts_requests_total');
+    expect(text.split('\n').filter((line) => !line.startsWith('#'))).toEqual([
+      'rolevend_sts_requests_total{op="GetCallerIdentity",code="OK",region="eu-west-1"} 1',
+      'rolevend_sts_requests_total{op="AssumeRole",code="Throttling",region="eu-west-1"} 1',
+    ]);
+  });
+});

@@ -1,0 +1,128 @@
+import { type AWSAssumeRole, type AWSAssumeRoleSpec, type AWSAssumeRoleStatus } from '../../../lib/api/aws-assume-role.ts';
+import { findCondition } from '../../../lib/api/conditions.ts';
+import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { type AttachedControlPlane, sharedControlPlane, type TestNamespace, testNamespace } from '../../lab/index.ts';
+import { type Keys, type LabAws, startAws } from '../../lab/aws/index.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type OperatorStart, startOperator, type TestOperator } from '../../support/operator.ts';
+
+/** What most tests of this controller stand on: an AWS of their own and an operator user in it. */
+export interface Stage {
+  plane: AttachedControlPlane;
+  aws: LabAws;
+  keys: Keys & { arn: string };
+  stop(): Promise<void>;
+}
+
+/** One AWS for a test file, on the shared control plane. */
+export async function openStage(): Promise<Stage> {
+  const aws = await startAws();
+  const keys = await aws.operatorUser();
+  return { plane: sharedControlPlane(), aws, keys, stop: () => aws.stop() };
+}
+
+/** A namespace with an operator that works in it alone, and a grant for the roles of its account. */
+export interface Scene {
+  ns: TestNamespace;
+  operator: TestOperator;
+  apply(name: string, spec: Partial<AWSAssumeRoleSpec>, metadata?: object): Promise<void>;
+  get(name: string): Promise<AWSAssumeRole | undefined>;
+  status(name: string): Promise<AWSAssumeRoleStatus>;
+  /** The Secret with its data decoded. */
+  secret(name: string): Promise<(Secret & { text: Record<string, string> }) | undefined>;
+  /** Waits until the object is Ready for its present generation, and gives it. */
+  ready(name: string): Promise<AWSAssumeRole>;
+  /** Waits until a condition of the object has this status, and the reason if given. */
+  condition(name: string, type: string, status: string, reason?: string): Promise<AWSAssumeRole>;
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SceneOptions {
+  operator?: Partial<OperatorStart>;
+  /** Specs of the grants made for this namespace; default: all roles of the operator's account. */
+  grants?: object[];
+  labels?: Record<string, string>;
+}
+
+/** Opens a namespace of its own on the stage. */
+export async function openScene(stage: Stage, options: SceneOptions = {}): Promise<Scene> {
+  const { plane, aws, keys } = stage;
+  const ns = await testNamespace(plane, options.labels);
+  await applyGrants(ns, options.grants ?? [{ roles: ['arn:self:iam::self:role/*'], sessionName: 'Any' }]);
+  const start = () => startOperator({ plane, aws, keys, namespaces: [ns.name], ...options.operator });
+  const scene = { ns, operator: await start() } as Scene;
+  const json = async <T>(kind: string, name: string) => {
+    const { code, stdout } = await ns.kubectl('get', kind, name, '--output', 'json');
+    return code === 0 ? (JSON.parse(stdout) as T) : undefined;
+  };
+  const get = (name: string) => json<AWSAssumeRole>('awsassumeroles.pincette.net', name);
+  const until = (name: string, what: string, isMet: (object: AWSAssumeRole) => boolean) =>
+    eventually(`${ns.name}/${name} ${what}`, async () => {
+      const object = await get(name);
+      return object && isMet(object) ? object : undefined;
+    });
+  return Object.assign(scene, {
+    apply: (name: string, spec: Partial<AWSAssumeRoleSpec>, metadata: object = {}) => ns.apply(objectOf(name, spec, metadata)),
+    get,
+    status: async (name: string) => (await get(name))?.status ?? {},
+    secret: async (name: string) => withText(await json<Secret>('secret', name)),
+    ready: (name: string) =>
+      until(name, 'is ready', ({ status, metadata }) => {
+        return findCondition(status?.conditions, 'Ready')?.status === 'True' && status?.observedGeneration === metadata.generation;
+      }),
+    condition: (name: string, type: string, status: string, reason?: string) =>
+      until(name, `has ${type}=${status} ${reason ?? ''}`, (object) => {
+        const found = findCondition(object.status?.conditions, type);
+        return found?.status === status && (reason === undefined || found.reason === reason);
+      }),
+    restart: async () => {
+      await scene.operator.stop();
+      scene.operator = await start();
+    },
+    close: async () => {
+      await scene.operator.stop();
+      for (const name of grantNames(ns, 9)) await plane.request('DELETE', `/apis/rolevend.dev/v1alpha1/rolegrants/${name}`);
+      await ns.remove();
+    },
+  });
+}
+
+function grantNames(ns: TestNamespace, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${ns.name}-${index}`);
+}
+
+async function applyGrants(ns: TestNamespace, specs: object[]): Promise<void> {
+  const names = grantNames(ns, specs.length);
+  const grants = specs.map((spec, index) => ({
+    apiVersion: 'rolevend.dev/v1alpha1',
+    kind: 'RoleGrant',
+    metadata: { name: names[index] },
+    spec: { namespaces: { names: [ns.name] }, ...spec },
+  }));
+  if (grants.length > 0) await ns.apply(...grants);
+}
+
+/** An AWSAssumeRole with the least that it needs. */
+export function objectOf(name: string, spec: Partial<AWSAssumeRoleSpec>, metadata: object = {}): object {
+  const role = spec.roleArn === undefined ? { roleName: 'app' } : {};
+  return {
+    apiVersion: 'pincette.net/v1',
+    kind: 'AWSAssumeRole',
+    metadata: { name, ...metadata },
+    spec: { ...role, secretName: name, secretType: 'Map', ...spec },
+  };
+}
+
+function withText(secret: Secret | undefined): (Secret & { text: Record<string, string> }) | undefined {
+  if (secret === undefined) return undefined;
+  const entries = Object.entries(secret.data ?? {});
+  const text = Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
+  return { ...secret, text };
+}
+
+/** The three fields of a Map Secret, as the gateway's record of issued sessions names them. */
+export function tripleOf(text: Record<string, string>) {
+  const { awsAccessKeyId = '', awsSecretAccessKey = '', awsSessionToken = '' } = text;
+  return { accessKeyId: awsAccessKeyId, secretAccessKey: awsSecretAccessKey, sessionToken: awsSessionToken };
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from '@jest/globals';
+import { SecretValue, type Session } from '../../lib/api/credentials.ts';
+import { AwsError, type Trouble } from '../../lib/aws/errors.ts';
+import type { AssumeRoleInput } from '../../lib/aws/sts.ts';
+import { AssumeRoleIssuer, bucketOf } from '../../lib/credentials/assume-role.ts';
+import { clampTo } from '../../lib/credentials/duration.ts';
+import type { IssueRequest } from '../../lib/credentials/request.ts';
+
+const request: IssueRequest = {
+  namespace: 'team-a',
+  name: 'reader',
+  roleArn: 'arn:aws:iam::123456789012:role/reader',
+  caller: { arn: 'arn:aws:iam::123456789012:user/ci', accountId: '123456789012', partition: 'aws', isSession: false },
+  sessionName: 'rolevend-team-a.reader',
+  externalId: 'ext-1',
+  durationSeconds: 43_200,
+  clamps: [],
+  region: 'eu-west-1',
+  inputHash: 'v1:0',
+};
+const BUCKET = '123456789012/ci eu-west-1 AssumeRole';
+
+const session: Session = {
+  accessKeyId: 'ASIA1',
+  secretAccessKey: new SecretValue('s'),
+  sessionToken: new SecretValue('t'),
+  issuedAt: 0,
+  expiresAt: 3_600_000,
+  assumedRoleArn: 'arn:aws:sts::123456789012:assumed-role/reader/x',
+};
+const ecr = { username: 'AWS', password: new SecretValue('p'), issuedAt: 0, expiresAt: 43_200_000 };
+
+function failure(code: string, trouble: Trouble): AwsError {
+  return new AwsError(code, { code, trouble, consequence: trouble === 'duration' ? 'stop' : 'retry' });
+}
+
+/** An issuer whose STS gives the answers in turn, and a record of what it did. */
+function issuer(answers: (Session | Error)[], registry: typeof ecr | Error = ecr) {
+  const asked: AssumeRoleInput[] = [];
+  const registries: string[] = [];
+  const admission: string[] = [];
+  const subject = new AssumeRoleIssuer({
+    sts: {
+      assumeRole: async (input) => {
+        asked.push(input);
+        const answer = answers.shift() ?? failure('NothingMore', 'other');
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+    },
+    ecr: {
+      authorizationToken: async (input) => {
+        registries.push(`${input.region} as ${input.session.accessKeyId}`);
+        if (registry instanceof Error) throw registry;
+        return registry;
+      },
+    },
+    admission: {
+      throttled: (name) => admission.push(`throttled ${name}`),
+      charge: (name) => admission.push(`charged ${name}`),
+    },
+  });
+  return { subject, asked, registries, admission };
+}
+
+describe('AssumeRoleIssuer', () => {
+  it('asks STS for exactly what the request says', async () => {
+    const { subject, asked, registries, admission } = issuer([session]);
+    expect(await subject.issue(request)).toEqual({
+      session,
+      region: 'eu-west-1',
+      effectiveDurationSeconds: 43_200,
+      clamps: [],
+    });
+    const { roleArn, sessionName, externalId, region, durationSeconds } = request;
+    expect(asked).toEqual([{ roleArn, sessionName, externalId, region, durationSeconds }]);
+    expect([registries, admission]).toEqual([[], []]);
+  });
+
+  it('tries a refused duration once with an hour, books the second request and says what happened', async () => {
+    const { subject, asked, admission } = issuer([failure('ValidationError', 'duration'), session]);
+    expect(await subject.issue(request)).toEqual({
+      session,
+      region: 'eu-west-1',
+      effectiveDurationSeconds: 3600,
+      clamps: [clampTo('RoleMaximum', 3600)],
+      roleSeconds: 3600,
+    });
+    expect(asked.map(({ durationSeconds }) => durationSeconds)).toEqual([43_200, 3600]);
+    expect(admission).toEqual([`charged ${BUCKET}`]);
+  });
+
+  it('keeps the clamps that were there before', async () => {
+    const { subject } = issuer([failure('ValidationError', 'duration'), session]);
+    const clamped = { ...request, durationSeconds: 7200, clamps: [clampTo('Grant', 7200)] };
+    expect((await subject.issue(clamped)).clamps).toEqual([clampTo('Grant', 7200), clampTo('RoleMaximum', 3600)]);
+  });
+
+  it.each([
+    ['an hour or less', 3600, failure('ValidationError', 'duration')],
+    ['another bad value', 43_200, failure('ValidationError', 'other')],
+    ['a denial', 43_200, failure('AccessDenied', 'other')],
+  ])('does not try again after %s', async (_what, durationSeconds, error) => {
+    const { subject, asked } = issuer([error]);
+    await expect(subject.issue({ ...request, durationSeconds })).rejects.toBe(error);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('tells the bucket about a throttled answer, also to the second request', async () => {
+    const throttled = failure('Throttling', 'throttled');
+    const first = issuer([throttled]);
+    await expect(first.subject.issue(request)).rejects.toBe(throttled);
+    expect(first.admission).toEqual([`throttled ${BUCKET}`]);
+    const second = issuer([failure('ValidationError', 'duration'), throttled]);
+    await expect(second.subject.issue(request)).rejects.toBe(throttled);
+    expect(second.admission).toEqual([`charged ${BUCKET}`, `throttled ${BUCKET}`]);
+  });
+
+  it('fetches the registry token with the vended session, in the Region of the registry', async () => {
+    const { subject, registries } = issuer([session]);
+    expect((await subject.issue({ ...request, ecrRegion: 'us-east-2' })).ecr).toBe(ecr);
+    expect(registries).toEqual(['us-east-2 as ASIA1']);
+  });
+
+  it('gives nothing when the registry refuses', async () => {
+    const refused = failure('AccessDenied', 'other');
+    const { subject } = issuer([session], refused);
+    await expect(subject.issue({ ...request, ecrRegion: 'us-east-2' })).rejects.toBe(refused);
+  });
+
+  it('names the bucket to claim a token of', () => {
+    expect(bucketOf(request)).toBe(BUCKET);
+  });
+});

@@ -1,0 +1,114 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { RoleGrant, RoleGrantSpec } from '../../lib/api/role-grant.ts';
+import { combine, evaluate, type GrantRequest, matches } from '../../lib/credentials/grants.ts';
+
+const types = ['Map', 'File', 'EcrDockerConfigJson'] as const;
+const spec: fc.Arbitrary<RoleGrantSpec> = fc.record(
+  {
+    namespaces: fc.oneof(
+      fc.record({ names: fc.subarray(['team-a', 'team-*', '*', 'other'], { minLength: 1 }) }),
+      fc.record({ selector: fc.record({ matchLabels: fc.constantFrom({ a: '1' }, { a: '2' }, { b: '1' }) }) }),
+    ),
+    roles: fc.subarray(
+      ['arn:self:iam::self:role/*', 'arn:self:iam::self:role/a/*', 'arn:aws:iam::111122223333:role/b'],
+      {
+        minLength: 1,
+      },
+    ),
+    maxDurationSeconds: fc.integer({ min: 900, max: 43_200 }),
+    secretTypes: fc.subarray([...types], { minLength: 1 }),
+    sessionName: fc.constantFrom('Derived', 'Any'),
+  },
+  { requiredKeys: ['namespaces', 'roles'] },
+);
+const grants: fc.Arbitrary<RoleGrant[]> = fc
+  .array(spec, { maxLength: 6 })
+  .map((specs) =>
+    specs.map((one, index) => ({ apiVersion: '', kind: 'RoleGrant', metadata: { name: `g${index}` }, spec: one })),
+  );
+const request: fc.Arbitrary<GrantRequest> = fc.record({
+  namespace: fc.constantFrom('team-a', 'team-b', 'other', 'none'),
+  namespaceLabels: fc.constantFrom({}, { a: '1' }, { a: '2', b: '1' }),
+  name: fc.constant('x'),
+  roleArn: fc.constantFrom('a/x', 'b', 'c').map((path) => `arn:aws:iam::111122223333:role/${path}`),
+  self: fc.constant({ accountId: '111122223333', partition: 'aws' }),
+  spec: fc.record(
+    { secretType: fc.constantFrom(...types), sessionName: fc.constant('audit') },
+    { requiredKeys: ['secretType'] },
+  ),
+});
+
+describe('any set of grants', () => {
+  it('gives the same decision in every order', () => {
+    fc.assert(
+      fc.property(grants, request, (list, asked) => {
+        expect(evaluate([...list].reverse(), asked)).toEqual(evaluate(list, asked));
+      }),
+    );
+  });
+
+  it('denies whatever no grant matches', () => {
+    fc.assert(
+      fc.property(grants, request, (list, asked) => {
+        if (list.some((grant) => matches(grant, asked))) return;
+        expect(evaluate(list, asked).allowed).toBe(false);
+      }),
+    );
+  });
+
+  it('is not changed by grants that do not match', () => {
+    fc.assert(
+      fc.property(grants, request, (list, asked) => {
+        const decision = evaluate(list, asked);
+        fc.pre(decision.allowed);
+        expect(
+          evaluate(
+            list.filter((grant) => matches(grant, asked)),
+            asked,
+          ),
+        ).toEqual(decision);
+      }),
+    );
+  });
+
+  it('allows no Secret type, no name and no duration beyond a matching grant that limits it', () => {
+    fc.assert(
+      fc.property(grants, request, (list, asked) => {
+        const decision = evaluate(list, asked);
+        fc.pre(decision.allowed);
+        if (!decision.allowed) return;
+        for (const { spec: limits } of list.filter((grant) => matches(grant, asked))) {
+          expect(limits.secretTypes ?? types).toContain(asked.spec.secretType);
+          expect(decision.terms.maxDurationSeconds ?? 0).toBeLessThanOrEqual(limits.maxDurationSeconds ?? 43_200);
+          if (asked.spec.sessionName !== undefined) expect(limits.sessionName).not.toBe('Derived');
+        }
+      }),
+    );
+  });
+
+  it('never gets wider terms by one more grant that limits the same fields', () => {
+    fc.assert(
+      fc.property(grants, spec, (list, more) => {
+        const before = combine(list);
+        const after = combine([...list, { apiVersion: '', kind: 'RoleGrant', metadata: { name: 'm' }, spec: more }]);
+        expect(after.maxDurationSeconds ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(
+          before.maxDurationSeconds ?? Number.POSITIVE_INFINITY,
+        );
+        expect(before.secretTypes ?? types).toEqual(expect.arrayContaining(after.secretTypes ?? [...types]));
+      }),
+    );
+  });
+
+  it('always answers a denial with namespace, role and a command', () => {
+    fc.assert(
+      fc.property(grants, request, (list, asked) => {
+        const decision = evaluate(list, asked);
+        if (decision.allowed) return;
+        expect(decision.message).toContain(`namespace ${asked.namespace} `);
+        expect(decision.message).toContain(asked.roleArn);
+        expect(decision.message).toContain('kubectl get rolegrants');
+      }),
+    );
+  });
+});

@@ -1,0 +1,183 @@
+import { describe, expect, it } from '@jest/globals';
+import type { RoleGrant, RoleGrantSpec } from '../../lib/api/role-grant.ts';
+import { evaluate, type GrantRequest } from '../../lib/credentials/grants.ts';
+
+const ROLE = 'arn:aws:iam::111122223333:role/team-a/reader';
+
+const grant = (name: string, change: Partial<RoleGrantSpec> = {}): RoleGrant => ({
+  apiVersion: 'rolevend.dev/v1alpha1',
+  kind: 'RoleGrant',
+  metadata: { name },
+  spec: { namespaces: { names: ['*'] }, roles: ['arn:self:iam::self:role/*'], ...change },
+});
+
+const request = (change: Partial<GrantRequest> = {}): GrantRequest => ({
+  namespace: 'team-a',
+  namespaceLabels: { tenant: 'true', stage: 'prod' },
+  name: 'reader',
+  roleArn: ROLE,
+  self: { accountId: '111122223333', partition: 'aws' },
+  spec: { secretType: 'Map' },
+  ...change,
+});
+
+const named = (...names: string[]) => ({ namespaces: { names } });
+const selected = (selector: RoleGrantSpec['namespaces']['selector']) => ({ namespaces: { selector } });
+
+describe('who is allowed', () => {
+  it('everybody in the account by the default grant, with derived session names', () => {
+    expect(evaluate([grant('default')], request())).toEqual({
+      allowed: true,
+      terms: { sessionName: 'Derived' },
+      grants: ['default'],
+    });
+  });
+
+  it.each<[string, Partial<RoleGrantSpec>, boolean]>([
+    ['its name', named('team-a'), true],
+    ['a glob of its name', named('team-b', 'team-*'), true],
+    ['a glob in the middle', named('t*-a'), true],
+    ['another name', named('team'), false],
+    ['a longer name', named('team-ab'), false],
+    ['its label', selected({ matchLabels: { tenant: 'true' } }), true],
+    ['one label that it has and one that it lacks', selected({ matchLabels: { tenant: 'true', x: 'y' } }), false],
+    ['a label with another value', selected({ matchLabels: { tenant: 'false' } }), false],
+    [
+      'In with its value',
+      selected({ matchExpressions: [{ key: 'stage', operator: 'In', values: ['dev', 'prod'] }] }),
+      true,
+    ],
+    [
+      'In without its value',
+      selected({ matchExpressions: [{ key: 'stage', operator: 'In', values: ['dev'] }] }),
+      false,
+    ],
+    ['In on a label it lacks', selected({ matchExpressions: [{ key: 'x', operator: 'In', values: ['dev'] }] }), false],
+    [
+      'NotIn with its value',
+      selected({ matchExpressions: [{ key: 'stage', operator: 'NotIn', values: ['prod'] }] }),
+      false,
+    ],
+    [
+      'NotIn on a label it lacks',
+      selected({ matchExpressions: [{ key: 'x', operator: 'NotIn', values: ['a'] }] }),
+      true,
+    ],
+    ['NotIn without values', selected({ matchExpressions: [{ key: 'stage', operator: 'NotIn' }] }), false],
+    ['Exists', selected({ matchExpressions: [{ key: 'tenant', operator: 'Exists' }] }), true],
+    [
+      'Exists on what every object inherits',
+      selected({ matchExpressions: [{ key: 'constructor', operator: 'Exists' }] }),
+      false,
+    ],
+    ['DoesNotExist', selected({ matchExpressions: [{ key: 'tenant', operator: 'DoesNotExist' }] }), false],
+    [
+      'an operator of a later version',
+      selected({ matchExpressions: [{ key: 'tenant', operator: 'Like' as 'In' }] }),
+      false,
+    ],
+    ['an empty selector', selected({}), false],
+    ['neither names nor selector', { namespaces: {} }, false],
+    ['names and selector', { namespaces: { names: ['*'], selector: { matchLabels: { tenant: 'true' } } } }, false],
+    ['another role', { roles: ['arn:self:iam::self:role/team-b/*'] }, false],
+    ['one of several roles', { roles: ['arn:self:iam::self:role/x', 'arn:self:iam::self:role/${namespace}/*'] }, true],
+  ])('a namespace chosen by %s: %j → %s', (_, spec, allowed) => {
+    expect(evaluate([grant('g', spec)], request()).allowed).toBe(allowed);
+  });
+
+  it('nobody by a grant that is being deleted', () => {
+    const going = grant('g');
+    going.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+    expect(evaluate([going], request()).allowed).toBe(false);
+  });
+});
+
+describe('terms of several grants', () => {
+  const allowed = (...grants: RoleGrant[]) => evaluate(grants, request());
+
+  it('are combined over those that match and set the field', () => {
+    expect(
+      allowed(
+        grant('b', { maxDurationSeconds: 7200, secretTypes: ['Map', 'File'] }),
+        grant('a', { maxDurationSeconds: 3600 }),
+        grant('c', { secretTypes: ['Map', 'EcrDockerConfigJson'], sessionName: 'Any' }),
+        grant('other', { ...named('team-b'), maxDurationSeconds: 900 }),
+      ),
+    ).toEqual({
+      allowed: true,
+      terms: { maxDurationSeconds: 3600, secretTypes: ['Map'], sessionName: 'Any' },
+      grants: ['a', 'b', 'c'],
+    });
+  });
+
+  it('let Derived win over Any', () => {
+    const decision = allowed(grant('a', { sessionName: 'Any' }), grant('b', { sessionName: 'Derived' }), grant('c'));
+    expect(decision).toMatchObject({ terms: { sessionName: 'Derived' } });
+  });
+});
+
+describe('what is denied', () => {
+  it('names namespace, role and both commands when there is no grant', () => {
+    expect(evaluate([], request())).toEqual({
+      allowed: false,
+      message:
+        `namespace team-a may not use role ${ROLE}: there is no RoleGrant at all. Show the grants: kubectl get rolegrants. ` +
+        'An administrator adds one with: echo \'{"apiVersion":"rolevend.dev/v1alpha1","kind":"RoleGrant","metadata":{"name":"team-a"},' +
+        `"spec":{"namespaces":{"names":["team-a"]},"roles":["${ROLE}"]}}' | kubectl create -f -`,
+    });
+  });
+
+  it('proposes a grant under a free name, and that grant allows the request', () => {
+    const grants = [grant('team-a', named('x')), grant('team-a-2', named('x'))];
+    const decision = evaluate(grants, request());
+    const text = decision.allowed ? '' : decision.message;
+    const proposed = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)) as RoleGrant;
+    expect(proposed.metadata.name).toBe('team-a-3');
+    expect(evaluate([...grants, proposed], request()).allowed).toBe(true);
+    expect(evaluate([proposed], request({ roleArn: `${ROLE}2` })).allowed).toBe(false);
+  });
+
+  it('keeps a quote in a malformed ARN inside the quotes of the command', () => {
+    const decision = evaluate([], request({ roleArn: "x'; rm -rf /; '" }));
+    expect(decision).toMatchObject({ message: expect.stringContaining(`["x'\\''; rm -rf /; '\\''"]`) });
+  });
+
+  it('names the field and the grants when the Secret type is not allowed', () => {
+    const grants = [
+      grant('b', { secretTypes: ['Map'] }),
+      grant('a', { secretTypes: ['Map', 'EcrDockerConfigJson'] }),
+      grant('c'),
+    ];
+    expect(evaluate(grants, request({ spec: { secretType: 'File' } }))).toEqual({
+      allowed: false,
+      field: 'spec.secretType',
+      message:
+        `secretType File is not allowed for namespace team-a and role ${ROLE}: use one of: Map; or widen spec.secretTypes in RoleGrant a b. ` +
+        'Show the terms: kubectl get rolegrants a b -o yaml',
+    });
+  });
+
+  it('says so when the grants have no Secret type in common', () => {
+    const grants = [grant('a', { secretTypes: ['Map'] }), grant('b', { secretTypes: ['File'] })];
+    expect(evaluate(grants, request())).toMatchObject({
+      message: expect.stringContaining('no type that all of them allow'),
+    });
+  });
+
+  it('never drops a session name in silence', () => {
+    const spec = { secretType: 'Map', sessionName: 'audit' } as const;
+    expect(evaluate([grant('default')], request({ spec }))).toEqual({
+      allowed: false,
+      field: 'spec.sessionName',
+      message:
+        `sessionName may not be set, the operator derives it for namespace team-a and role ${ROLE}: ` +
+        'remove sessionName, or set spec.sessionName: Any in RoleGrant default. Show the terms: kubectl get rolegrants default -o yaml',
+    });
+    expect(evaluate([grant('default'), grant('named', { sessionName: 'Any' })], request({ spec })).allowed).toBe(true);
+  });
+
+  it('names three grants at most', () => {
+    const grants = ['d', 'c', 'b', 'a'].map((name) => grant(name, { secretTypes: ['File'] }));
+    expect(evaluate(grants, request())).toMatchObject({ message: expect.stringMatching(/RoleGrant a b c\. /) });
+  });
+});

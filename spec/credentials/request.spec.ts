@@ -1,0 +1,109 @@
+import { describe, expect, it } from '@jest/globals';
+import type { AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
+import type { CallerIdentity } from '../../lib/aws/options.ts';
+import { issueRequest, type RequestInput, roleArnOf } from '../../lib/credentials/request.ts';
+
+const user: CallerIdentity = {
+  arn: 'arn:aws-cn:iam::123456789012:user/ci',
+  accountId: '123456789012',
+  partition: 'aws-cn',
+  isSession: false,
+};
+const legacy: AWSAssumeRoleSpec = { roleName: 'team/reader', secretName: 'aws', secretType: 'Map' };
+
+function input(spec: Partial<AWSAssumeRoleSpec> = {}, rest: Partial<RequestInput> = {}): RequestInput {
+  const metadata = { namespace: 'team-a', name: 'reader' };
+  return { object: { metadata, spec: { ...legacy, ...spec } }, terms: {}, caller: user, region: 'eu-west-1', ...rest };
+}
+
+describe('issueRequest', () => {
+  it('fills in everything that a short spec leaves open', () => {
+    const { inputHash, ...request } = issueRequest(input());
+    expect(request).toEqual({
+      namespace: 'team-a',
+      name: 'reader',
+      roleArn: 'arn:aws-cn:iam::123456789012:role/team/reader',
+      caller: user,
+      sessionName: 'rolevend-team-a.reader',
+      durationSeconds: 900,
+      clamps: [],
+      region: 'eu-west-1',
+    });
+    expect(inputHash).toMatch(/^v1:[0-9a-f]{64}$/);
+  });
+
+  it('takes what a long spec says', () => {
+    const object = {
+      metadata: { namespace: 'team-a', name: 'reader' },
+      spec: {
+        roleArn: 'arn:aws:iam::210987654321:role/x',
+        durationSeconds: 7200,
+        secretName: 'pull',
+        secretType: 'EcrDockerConfigJson' as const,
+        ecrRepositoryUrl: '123456789012.dkr.ecr.us-east-2.amazonaws.com/app',
+        region: 'eu-central-1',
+        externalId: 'ext-1',
+        sessionName: 'mine',
+      },
+    };
+    const { inputHash, ...request } = issueRequest(input({}, { object }));
+    expect(request).toEqual({
+      namespace: 'team-a',
+      name: 'reader',
+      roleArn: 'arn:aws:iam::210987654321:role/x',
+      caller: user,
+      sessionName: 'mine',
+      externalId: 'ext-1',
+      durationSeconds: 7200,
+      clamps: [],
+      region: 'eu-central-1',
+      ecrRegion: 'us-east-2',
+    });
+    expect(inputHash).toMatch(/^v1:/);
+  });
+
+  it.each([
+    ['its own Region', 'eu-central-1', 'eu-central-1'],
+    ["the operator's Region", undefined, 'eu-west-1'],
+  ])('asks a registry of unknown host in %s', (_which, region, ecrRegion) => {
+    const url = 'registry.example.com/app';
+    const spec = {
+      secretType: 'EcrDockerConfigJson',
+      ecrRepositoryUrl: url,
+      ...(region !== undefined && { region }),
+    } as const;
+    expect(issueRequest(input(spec)).ecrRegion).toBe(ecrRegion);
+  });
+
+  it('ignores ecrRepositoryUrl for other types', () => {
+    expect(issueRequest(input({ ecrRepositoryUrl: 'public.ecr.aws' }))).not.toHaveProperty('ecrRegion');
+  });
+
+  it('refuses ECR Public with a reason', () => {
+    const ask = () => issueRequest(input({ secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: 'public.ecr.aws/x' }));
+    expect(ask).toThrow(
+      expect.objectContaining({
+        code: 'InvalidSpec',
+        consequence: 'stop',
+        message: expect.stringContaining('spec.ecrRepositoryUrl'),
+      }),
+    );
+  });
+
+  it('clamps the duration and says why', () => {
+    const session = { ...user, isSession: true, role: 'operator' };
+    const request = issueRequest(
+      input({ durationSeconds: 43_200 }, { caller: session, terms: { maxDurationSeconds: 1800 } }),
+    );
+    expect([request.durationSeconds, request.clamps.map(({ reason }) => reason)]).toEqual([
+      1800,
+      ['RoleChaining', 'Grant'],
+    ]);
+  });
+});
+
+describe('roleArnOf', () => {
+  it('refuses a spec without a role', () => {
+    expect(() => roleArnOf({}, user)).toThrow(expect.objectContaining({ code: 'InvalidSpec', consequence: 'stop' }));
+  });
+});

@@ -1,0 +1,189 @@
+import { describe, expect, it } from '@jest/globals';
+import { KubeError } from '../../lib/kube/errors.ts';
+import { EventRecorder, type KubeEvent } from '../../lib/kube/events.ts';
+import { type KubeObject, events as resource } from '../../lib/kube/objects.ts';
+import { createLogger } from '../../lib/log.ts';
+import { createMetrics } from '../../lib/metrics.ts';
+import { ManualClock } from '../support/clock.ts';
+
+describe('an event recorder', () => {
+  it('writes a core/v1 Event about the object', async () => {
+    const { recorder, written } = make();
+    recorder.record(object('app', { resourceVersion: '7' }), 'Normal', 'Issued', 'valid until noon');
+    await recorder.idle();
+    expect(written).toEqual([
+      {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { name: expect.stringMatching(/^app\.[0-9a-f]{16}$/), namespace: 'ns' },
+        involvedObject: {
+          apiVersion: 'pincette.net/v1',
+          kind: 'AWSAssumeRole',
+          namespace: 'ns',
+          name: 'app',
+          uid: 'uid-app',
+          resourceVersion: '7',
+        },
+        type: 'Normal',
+        reason: 'Issued',
+        message: 'valid until noon',
+        source: { component: 'rolevend' },
+        reportingComponent: 'rolevend',
+        reportingInstance: 'pod-1',
+        firstTimestamp: '2026-01-01T00:00:00Z',
+        lastTimestamp: '2026-01-01T00:00:00Z',
+        count: 1,
+      },
+    ]);
+  });
+
+  it('writes about cluster-scoped objects into the namespace default', async () => {
+    const { recorder, written } = make();
+    recorder.record({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' } }, 'Warning', 'Odd', 'x');
+    await recorder.idle();
+    expect(written[0]).toMatchObject({
+      metadata: { namespace: 'default' },
+      involvedObject: { apiVersion: 'v1', kind: 'Node', name: 'n' },
+    });
+  });
+
+  it('keeps names valid and messages short, however long object and text are', async () => {
+    const { recorder, written } = make();
+    recorder.record(object(`${'a'.repeat(235)}-.${'b'.repeat(16)}`), 'Normal', 'Issued', 'm'.repeat(5000));
+    await recorder.idle();
+    expect(written[0]?.metadata.name).toMatch(/^a{235}\.[0-9a-f]{16}$/);
+    expect(written[0]?.message).toBe(`${'m'.repeat(1023)}…`);
+  });
+
+  it('writes one reason about one object at most once in 5 minutes, whatever the message', async () => {
+    const { recorder, written, clock } = make();
+    const say = (name: string, reason: string, message = 'x') =>
+      recorder.record(object(name), 'Normal', reason, message);
+    say('a', 'Issued', 'one');
+    say('a', 'Issued', 'two');
+    say('a', 'Refreshed');
+    say('b', 'Issued');
+    await clock.advance(299_999);
+    say('a', 'Issued');
+    await clock.advance(1);
+    say('a', 'Issued', 'later');
+    await recorder.idle();
+    expect(written.map((event) => [event.involvedObject.name, event.reason, event.message])).toEqual([
+      ['a', 'Issued', 'one'],
+      ['a', 'Refreshed', 'x'],
+      ['b', 'Issued', 'x'],
+      ['a', 'Issued', 'later'],
+    ]);
+  });
+
+  it('takes an object that was created anew for another one', async () => {
+    const { recorder, written } = make();
+    recorder.record(object('a'), 'Normal', 'Issued', 'x');
+    recorder.record(object('a', { uid: 'other' }), 'Normal', 'Issued', 'x');
+    await recorder.idle();
+    expect(written.length).toBe(2);
+  });
+
+  it('has four requests under way at most, and gives up what exceeds 1000', async () => {
+    const answers: (() => void)[] = [];
+    let most = 0;
+    const { recorder, dropped } = make(
+      () =>
+        new Promise<void>(
+          (resolve) =>
+            (most = Math.max(
+              most,
+              answers.push(() => resolve()),
+            )),
+        ),
+    );
+    for (let n = 0; n < 1010; n += 1) recorder.record(object(`o${n}`), 'Normal', 'Issued', 'x');
+    const idle = recorder.idle();
+    expect([most, await dropped('queue_full')]).toEqual([4, 6]);
+    let count = 0;
+    for (let answer = answers.shift(); answer !== undefined; answer = answers.shift()) {
+      answer();
+      count += 1;
+      await new Promise(setImmediate);
+    }
+    await idle;
+    expect([most, count]).toEqual([4, 1004]);
+  });
+
+  it('survives every failure, counts it, and lets the next one of its kind try again', async () => {
+    let failures = 1;
+    const { recorder, written, dropped, log } = make(async () => {
+      failures -= 1;
+      if (failures >= 0) throw failed(500, []);
+    });
+    recorder.record(object('a'), 'Normal', 'Issued', 'x');
+    await recorder.idle();
+    recorder.record(object('a'), 'Normal', 'Issued', 'x');
+    await recorder.idle();
+    expect([written.length, await dropped('failed'), log.length]).toEqual([1, 1, 1]);
+  });
+
+  it('survives a client that throws before it sends', async () => {
+    const { recorder, dropped } = make(() => {
+      throw new Error('fenced');
+    });
+    recorder.record(object('a'), 'Normal', 'Issued', 'x');
+    await recorder.idle();
+    expect(await dropped('failed')).toBe(1);
+  });
+
+  it('is quiet about a namespace that is being deleted', async () => {
+    const { recorder, dropped, log } = make(() => Promise.reject(failed(403, ['NamespaceTerminating'])));
+    recorder.record(object('a'), 'Normal', 'Issued', 'x');
+    await recorder.idle();
+    expect([await dropped('failed'), log]).toEqual([undefined, []]);
+  });
+
+  it('remembers no more than 50,000 Events', async () => {
+    const { recorder, written } = make();
+    const about = (n: number) => recorder.record(object(`o${n}`), 'Normal', 'Issued', 'x');
+    for (let n = 0; n <= 50_000; n += 1) {
+      about(n);
+      if (n % 500 === 0) await recorder.idle();
+    }
+    about(50_000);
+    about(0);
+    await recorder.idle();
+    expect(written.length).toBe(50_002);
+  });
+});
+
+function make(answer: () => Promise<unknown> = async () => {}) {
+  const clock = new ManualClock();
+  const metrics = createMetrics();
+  const written: KubeEvent[] = [];
+  const log: string[] = [];
+  const create = (where: unknown, event: KubeObject): Promise<never> => {
+    expect(where).toBe(resource);
+    return answer().then(() => written.push(event as KubeEvent)) as Promise<never>;
+  };
+  const recorder = new EventRecorder({
+    client: { create },
+    clock,
+    metrics,
+    log: createLogger({ level: 'debug', destination: { write: (line) => void log.push(line) } }),
+    instance: 'pod-1',
+  });
+  const dropped = async (cause: string) =>
+    (await metrics.getSingleMetric('rolevend_events_dropped_total')?.get())?.values.find(
+      ({ labels }) => labels.cause === cause,
+    )?.value;
+  return { recorder, written, clock, dropped, log };
+}
+
+function object(name: string, metadata: { uid?: string; resourceVersion?: string } = {}): KubeObject {
+  return {
+    apiVersion: 'pincette.net/v1',
+    kind: 'AWSAssumeRole',
+    metadata: { name, namespace: 'ns', uid: `uid-${name}`, ...metadata },
+  };
+}
+
+function failed(status: number, causes: string[]): KubeError {
+  return new KubeError({ verb: 'create', resource }, { status, code: 'Failed', causes });
+}

@@ -1,0 +1,190 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { sleep, systemClock } from '../../lib/clock.ts';
+import { type LeaseClient, type LeaseOptions, runWithLease } from '../../lib/kube/lease.ts';
+import type { Lease } from '../../lib/kube/lease-record.ts';
+import { leases } from '../../lib/kube/objects.ts';
+import { sharedControlPlane, type TestNamespace, testNamespace } from '../lab/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { clientFor, type TestClient } from './support/cluster.ts';
+
+jest.setTimeout(60_000);
+
+const name = 'rolevend-controller';
+/** What is promised, times five: the machine that runs this may be busy with other tests. */
+const HANDOVER_LIMIT_MS = 5 * 2000;
+
+describe('leader election on a real API server', () => {
+  const plane = sharedControlPlane();
+  const electors: Elector[] = [];
+  let kube: TestClient;
+  let namespace: TestNamespace;
+
+  beforeAll(async () => {
+    kube = await clientFor(plane);
+  });
+
+  beforeEach(async () => {
+    namespace = await testNamespace(plane);
+  });
+
+  afterEach(async () => {
+    for (const elector of electors) elector.end.abort();
+    await Promise.all(electors.splice(0).map(({ outcome }) => outcome));
+    await namespace.remove();
+  });
+
+  afterAll(() => kube?.connection.close());
+
+  const current = () => kube.client.get<Lease>(leases, { namespace: namespace.name, name });
+  const elect = (identity: string, options: Partial<LeaseOptions> = {}) => {
+    const elector = startElector(kube, { namespace: namespace.name, identity, ...options });
+    electors.push(elector);
+    return elector;
+  };
+
+  it('gives the lease to exactly one of two that start together', async () => {
+    const [a, b] = [elect('a'), elect('b')];
+    await eventually('a leader', () => a.leads() || b.leads());
+    const leader = a.leads() ? a : b;
+    await eventually('two renewals', async () => leader.leads() && renewals(await current()) > 2000);
+    expect([a.leads(), b.leads()].filter(Boolean)).toEqual([true]);
+    expect(await current()).toMatchObject({
+      spec: {
+        holderIdentity: leader.identity,
+        leaseDurationSeconds: 15,
+        leaseTransitions: 0,
+        acquireTime: expect.stringMatching(/\.\d{6}Z$/),
+        renewTime: expect.stringMatching(/\.\d{6}Z$/),
+      },
+    });
+  });
+
+  it('hands over at once when the leader is told to stop, and only after its work ended', async () => {
+    const a = elect('a');
+    await eventually('a to lead', () => a.leads());
+    const b = elect('b');
+    await eventually('b to stand by', () =>
+      kube.lines.some((line) => line.msg === 'standing by, another process leads'),
+    );
+    const start = systemClock.monotonic();
+    a.end.abort();
+    await eventually('b to lead', () => b.leads());
+    expect(systemClock.monotonic() - start).toBeLessThan(HANDOVER_LIMIT_MS);
+    expect(a.endedAt).toBeLessThan(b.startedAt ?? 0);
+    expect(await a.outcome).toBe('released');
+    expect((await current()).spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
+  });
+
+  it('leaves a lease without a holder when the last one stops', async () => {
+    const a = elect('a');
+    await eventually('a to lead', () => a.leads());
+    a.end.abort();
+    expect(await a.outcome).toBe('released');
+    expect((await current()).spec).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1, leaseTransitions: 0 });
+  });
+
+  it('creates a deleted lease again without a change of the leader', async () => {
+    const a = elect('a');
+    await eventually('a to lead', () => a.leads());
+    const b = elect('b');
+    const { uid } = (await current()).metadata;
+    await kube.client.delete(leases, { namespace: namespace.name, name });
+    const created = await eventually('a new lease', current);
+    expect(created.metadata.uid).not.toBe(uid);
+    expect([created.spec?.holderIdentity, a.leads(), b.leads()]).toEqual(['a', true, false]);
+  });
+
+  it('is lost for the leader when somebody else is written into it', async () => {
+    const a = elect('a');
+    await eventually('a to lead', () => a.leads());
+    await kube.client.apply(leases, { ...leaseFor(namespace.name), spec: { holderIdentity: 'mallory' } } as Lease, {
+      force: true,
+    });
+    expect(await a.outcome).toBe('lost');
+    expect(a.leads()).toBe(false);
+  });
+
+  it('goes to the standby when the leader hangs, which stops writing before', async () => {
+    const terms = { leaseDurationMs: 3000, renewDeadlineMs: 2000, retryMs: 400 };
+    const freezer = { frozen: false };
+    const a = elect('a', { ...terms, client: freezable(kube.client, freezer) });
+    await eventually('a to lead', () => a.leads());
+    const b = elect('b', terms);
+    freezer.frozen = true;
+    await eventually('b to lead', () => {
+      expect([a.leads(), b.leads()]).not.toEqual([true, true]);
+      return b.leads();
+    });
+    expect(await a.outcome).toBe('lost');
+    expect((await current()).spec).toMatchObject({ holderIdentity: 'b', leaseDurationSeconds: 3, leaseTransitions: 1 });
+  });
+});
+
+interface Elector {
+  identity: string;
+  end: AbortController;
+  outcome: Promise<'released' | 'lost'>;
+  startedAt?: number;
+  endedAt?: number;
+  leads(): boolean;
+}
+
+function startElector(
+  kube: TestClient,
+  options: Partial<LeaseOptions> & { namespace: string; identity: string },
+): Elector {
+  const end = new AbortController();
+  let fence: (() => void) | undefined;
+  const elector: Elector = {
+    identity: options.identity,
+    end,
+    leads: () => passes(fence),
+    outcome: runWithLease({
+      client: kube.client,
+      clock: systemClock,
+      log: kube.log,
+      metrics: kube.metrics,
+      name,
+      signal: end.signal,
+      lead: async (signal, check) => {
+        fence = check;
+        elector.startedAt = systemClock.monotonic();
+        await sleep(systemClock, 1e9, signal).catch(() => {});
+        await sleep(systemClock, 50);
+        elector.endedAt = systemClock.monotonic();
+      },
+      ...options,
+    }),
+  };
+  return elector;
+}
+
+function passes(fence: (() => void) | undefined): boolean {
+  try {
+    fence?.();
+    return fence !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** The client of a process that can be stopped in mid-air: its requests are sent no more and never end. */
+function freezable(client: LeaseClient, state: { frozen: boolean }): LeaseClient {
+  const gate = async (signal: AbortSignal | undefined) => {
+    if (state.frozen) await sleep(systemClock, 1e9, signal);
+  };
+  return {
+    get: (resource, ref, options) => gate(options?.signal).then(() => client.get(resource, ref, options)),
+    create: (resource, lease, options) => gate(options?.signal).then(() => client.create(resource, lease, options)),
+    replace: (resource, lease, options) => gate(options?.signal).then(() => client.replace(resource, lease, options)),
+  };
+}
+
+/** Milliseconds between acquiring and the last renewal. */
+function renewals({ spec }: Lease): number {
+  return Date.parse(spec?.renewTime ?? '') - Date.parse(spec?.acquireTime ?? '');
+}
+
+function leaseFor(namespace: string): Lease {
+  return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { namespace, name } };
+}

@@ -1,0 +1,12 @@
+export { type AttachedControlPlane, type AuditEntry, expectSuccess, type LabUser } from './attach.ts';
+export * from './aws/index.ts';
+export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
+export { type GuardedProcess, startGuarded, type TemporaryDirectory, temporaryDirectory } from './guard.ts';
+export { findInstalled, type Installed, install, MissingPrerequisite } from './install.ts';
+export { type ApiAnswer, KubeApi } from './kube-api.ts';
+export { freePort } from './ports.ts';
+export { payloadOf, project } from './projection.ts';
+export { type Projector, type ProjectorOptions, startProjector } from './projector.ts';
+export { applyCrds } from './seed.ts';
+export { sharedControlPlane } from './shared.ts';
+export { type TestNamespace, testNamespace } from './test-namespace.ts';

@@ -1,0 +1,4 @@
+import { stopShared } from './shared.ts';
+
+/** Jest's `globalTeardown` of the laboratory tests. Jest wants a default export. */
+export default stopShared;
