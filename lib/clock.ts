@@ -42,6 +42,22 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
+/** Gives what `work` gives, or rejects with the signal's reason as soon as it aborts, also where `work` does not heed it. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /** Runs `work` with a signal that aborts (`TimeoutError`) after `ms` milliseconds, or when `signal` does. */
 export async function withDeadline<T>(
   clock: Clock,

@@ -40,7 +40,8 @@ export class RolevendError extends Error {
 
 /** Whether the error only says that a signal ended the work. */
 export function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+  const name = (error as { name?: unknown } | null | undefined)?.name;
+  return name === 'AbortError' || name === 'TimeoutError';
 }
 
 /** The message of anything thrown, for logs. Foreign errors give only their name and code, since their text may hold a body. */

@@ -1,7 +1,6 @@
-import { type Clock, withDeadline } from '../clock.ts';
+import { type Clock, orAborted, withDeadline } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { orAborted } from './abort.ts';
 import { callerIdentity } from './caller.ts';
 import { defaultChain } from './chain.ts';
 import { identityProblem } from './identity-problem.ts';

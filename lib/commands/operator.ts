@@ -2,12 +2,9 @@ import type { AWSAssumeRole } from '../api/aws-assume-role.ts';
 import { awsAssumeRoles } from '../api/aws-assume-role.ts';
 import { managedLabel } from '../api/names.ts';
 import { type RoleGrant, roleGrants } from '../api/role-grant.ts';
-import { Ecr } from '../aws/ecr.ts';
-import { BaseIdentity } from '../aws/identity.ts';
+import { type Aws, connectAws } from '../aws/connect.ts';
 import type { AwsOptions } from '../aws/options.ts';
 import { Admission } from '../aws/rate.ts';
-import { Sts } from '../aws/sts.ts';
-import { Transport } from '../aws/transport.ts';
 import type { Clock } from '../clock.ts';
 import type { ControllerConfig } from '../config.ts';
 import { AwsAssumeRoleController } from '../controllers/aws-assume-role/controller.ts';
@@ -27,7 +24,7 @@ import type { Connection } from '../kube/connection.ts';
 import { Controller } from '../kube/controller.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { runWithLease } from '../kube/lease.ts';
-import { type KubeObject, keyOf, namespaces, type Resource, secrets } from '../kube/objects.ts';
+import { type KubeObject, keyOf, namespaces, type Resource, secrets, withoutManagedFields } from '../kube/objects.ts';
 import { WorkQueue } from '../kube/queue.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import { Store } from '../kube/store.ts';
@@ -67,8 +64,7 @@ export class Operator {
   readonly #namespaces = new Store<KubeObject>();
   readonly #client: KubeClient;
   readonly #leaseClient: KubeClient;
-  readonly #identity: BaseIdentity;
-  readonly #transport: Transport;
+  readonly #aws: Aws;
   #queue: WorkQueue | undefined;
   #controller: Controller | undefined;
   #fence: () => void = notLeading;
@@ -78,8 +74,7 @@ export class Operator {
     this.#o = options;
     this.#leaseClient = new KubeClient({ connection, clock, metrics });
     this.#client = new KubeClient({ connection, clock, metrics, beforeWrite: () => this.#fence() });
-    this.#transport = new Transport({ aws, clock, log, metrics });
-    this.#identity = new BaseIdentity({ transport: this.#transport, aws, clock, log });
+    this.#aws = connectAws({ aws, clock, log, metrics });
     this.#watchEverything();
     this.#exposeWatchAge();
   }
@@ -90,7 +85,7 @@ export class Operator {
     const end = new AbortController();
     const both = AbortSignal.any([signal, end.signal]);
     const background = [
-      this.#identity.start(both),
+      this.#aws.identity.start(both),
       ...[...this.#reflectors.values()].map((reflector) => reflector.run(both)),
     ];
     try {
@@ -104,6 +99,7 @@ export class Operator {
     } finally {
       end.abort();
       await Promise.allSettled(background);
+      this.#aws.close();
     }
   }
 
@@ -112,7 +108,7 @@ export class Operator {
     const unsynced = [...this.#reflectors]
       .filter(([, { hasSynced }]) => !hasSynced)
       .map(([name]) => `not synced: ${name}`);
-    const problem = this.#identity.problem;
+    const problem = this.#aws.identity.problem;
     return problem === undefined ? unsynced : [...unsynced, `no AWS identity: ${problem}`];
   }
 
@@ -143,7 +139,7 @@ export class Operator {
     const reconcile = (key: string, passSignal: AbortSignal) => vending.reconcile(key, passSignal);
     this.#queue = queue;
     this.#controller = new Controller({ name, queue, reconcile, concurrency: config.concurrency, clock, log, metrics });
-    const forget = this.#identity.onChange(() => this.#enqueueAll());
+    const forget = this.#aws.identity.onChange(() => this.#enqueueAll());
     this.#enqueueAll();
     try {
       await this.#controller.run(signal);
@@ -155,7 +151,7 @@ export class Operator {
 
   #vending(queue: WorkQueue, recorder: EventRecorder): AwsAssumeRoleController {
     const { config, aws, clock, log, metrics } = this.#o;
-    const transport = this.#transport;
+    const { identity, sts, ecr } = this.#aws;
     const webIdentity = { rate: config.stsWebIdentityQps, burst: 2 * config.stsWebIdentityQps };
     const admission = new Admission({
       clock,
@@ -165,21 +161,20 @@ export class Operator {
       operations: { AssumeRoleWithWebIdentity: webIdentity },
       onGranted: (key) => queue.add(key),
     });
-    const sts = new Sts({ transport, identity: this.#identity });
     return new AwsAssumeRoleController({
       client: this.#client,
       objects: this.#objects,
       secrets: this.#secrets,
       grants: this.#grants,
       namespaces: this.#namespaces,
-      issuer: new AssumeRoleIssuer({ sts, ecr: new Ecr({ transport }), admission }),
+      issuer: new AssumeRoleIssuer({ sts, ecr, admission }),
       admission,
       self: () => ({
-        caller: this.#identity.current?.caller,
-        identityProblem: this.#identity.problem,
+        caller: identity.current?.caller,
+        identityProblem: identity.problem,
         region: aws.region,
       }),
-      skewMs: () => transport.skewMs,
+      skewMs: () => sts.skewMs,
       announcer: new Announcer(recorder),
       metrics: new VendingMetrics(metrics, config.objectMetrics),
       clock,
@@ -223,7 +218,15 @@ export class Operator {
     options: Pick<ReflectorOptions<T>, 'namespace' | 'labelSelector' | 'metadataOnly' | 'store' | 'onChange'>,
   ): void {
     const { clock, log, metrics } = this.#o;
-    const reflector = new Reflector<T>({ client: this.#client, resource, clock, log, metrics, ...options });
+    const reflector = new Reflector<T>({
+      client: this.#client,
+      resource,
+      transform: withoutManagedFields,
+      clock,
+      log,
+      metrics,
+      ...options,
+    });
     const name = options.namespace === undefined ? resource.plural : `${resource.plural} in ${options.namespace}`;
     this.#reflectors.set(name, reflector as unknown as Reflector<KubeObject>);
   }

@@ -75,7 +75,7 @@ async function watchOnce(
 ): Promise<void> {
   const { resourceVersion } = lock;
   if (resourceVersion === undefined || client.watch === undefined) return;
-  const options: WatchOptions & { fieldSelector: string } = {
+  const options: WatchOptions = {
     namespace,
     fieldSelector: `metadata.name=${name}`,
     resourceVersion,

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { type Clock, withDeadline } from '../clock.ts';
+import { type Clock, orAborted, withDeadline } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
@@ -86,12 +86,12 @@ export class Requests {
 
   async #send(call: Call, purpose: 'request' | 'watch', signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const { connection } = this.#options;
-    const headers = await abortable(connection.headers(), signal);
+    const headers = await orAborted(connection.headers(), signal);
     let response = await this.#attempt(call, purpose, headers, signal);
     if (response.statusCode === 401) {
       await response.body.dump();
-      await abortable(connection.refreshAuth(), signal);
-      response = await this.#attempt(call, purpose, await abortable(connection.headers(), signal), signal);
+      await orAborted(connection.refreshAuth(), signal);
+      response = await this.#attempt(call, purpose, await orAborted(connection.headers(), signal), signal);
     }
     if (response.statusCode < 300) return response;
     throw await errorOfResponse(call, response);
@@ -119,7 +119,7 @@ export class Requests {
         bodyTimeout: 0,
       });
       // A request that waits for a connection heeds its signal only when it gets one; then it is not sent.
-      const response = await abortable(sent, signal);
+      const response = await orAborted(sent, signal);
       this.#results.inc({ method, host: this.#host, code: String(response.statusCode) });
       return response;
     } catch (error) {
@@ -199,18 +199,4 @@ function networkProblem(error: unknown): string {
   if (isTimeout(error)) return String(message);
   const inner = (cause as { code?: unknown } | undefined)?.code;
   return [inner, code, name].find((text) => typeof text === 'string' && text !== '') as string;
-}
-
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw signal.reason;
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

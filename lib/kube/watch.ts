@@ -13,6 +13,7 @@ export interface WatchEvent<T extends KubeObject = KubeObject> {
 export interface WatchOptions {
   namespace?: string | undefined;
   labelSelector?: string | undefined;
+  fieldSelector?: string | undefined;
   /** Changes after this version. */
   resourceVersion: string;
   metadataOnly?: boolean;
@@ -57,6 +58,7 @@ function watchCall(resource: Resource, options: WatchOptions): Call {
       allowWatchBookmarks: 'true',
       resourceVersion: options.resourceVersion,
       labelSelector: options.labelSelector,
+      fieldSelector: options.fieldSelector,
       timeoutSeconds: String(options.timeoutSeconds),
     },
   };

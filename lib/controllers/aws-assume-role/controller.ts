@@ -16,6 +16,8 @@ import { laterLegacyWriter, uidOf } from './secret.ts';
 const PENDING_AFTER_MS = 700;
 /** How often the status of an object that waits for a rate token is looked at. The token itself wakes it. */
 const WAITING_RECHECK_MS = 30_000;
+/** How often an object that is due asks whether the operator has an identity again. */
+const OBSTACLE_RECHECK_MS = 15_000;
 /** How often a Secret is looked at again that belongs to somebody else, and so is not watched. */
 const REFUSED_RECHECK_MS = 30_000;
 
@@ -134,7 +136,8 @@ export class AwsAssumeRoleController {
     if (next.issue === undefined)
       return next.waitUntil === undefined ? undefined : { requeueAfterMs: next.waitUntil - now };
     if (asked.obstacle === undefined) return { requeueAfterMs: 0 };
-    // The obstacle's end wakes the object; until then only the end of the credential changes anything.
+    if (!asked.obstacle.permanent) return { requeueAfterMs: OBSTACLE_RECHECK_MS };
+    // A change of spec or grants wakes the object; until then only the end of the credential changes anything.
     const left = (seen.record?.expiresAt ?? 0) - now;
     return left > 0 ? { requeueAfterMs: left } : undefined;
   }

@@ -1,19 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { RefreshSettings } from '../../api/aws-assume-role.ts';
 
 /** One credential's life, in milliseconds since 1970 of the server's clock. */
 export interface Lifetime {
   issuedAt: number;
   expiresAt: number;
-}
-
-/** `spec.refresh` with its defaults. */
-export interface RefreshSettings {
-  /** Share of the life after which a refresh is due, 40..80. */
-  percent: number;
-  /** How far the due time is spread ahead of that, in percent of the life, 0..25. */
-  jitterPercent: number;
-  /** The least life that a reader must find left, in seconds, 60..7200. */
-  minRemainingSeconds: number;
 }
 
 /** The span after the issue in which the refresh is due, in milliseconds. */

@@ -3,6 +3,7 @@ import type { IssueResult } from '../../credentials/assume-role.ts';
 import type { IssueRequest } from '../../credentials/request.ts';
 import { describeError, isAbort, RolevendError } from '../../errors.ts';
 import { isNamespaceTerminating } from '../../kube/errors.ts';
+import { withoutManagedFields } from '../../kube/objects.ts';
 import { digest, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
 import { judge } from './inspect.ts';
@@ -48,16 +49,10 @@ export async function issue(
   }
 }
 
-function noteAttempt({ memory, object, spec }: Pass, reason: IssueReason, context: VendingContext): void {
-  const now = serverNow(context);
-  if (reason === 'RefreshRequested') {
-    memory.triedRequest = requestedRefresh(object);
-    memory.triedRequestAt = now;
-  }
-  const isLost = reason === 'Missing' && object.status?.secretRef?.name === spec.secretName;
-  if (reason !== 'Drift' && !isLost) return;
-  memory.repairs = repaired(memory.repairs, now);
-  context.metrics.drifted(reason === 'Drift' ? 'data' : 'missing');
+function noteAttempt({ memory, object }: Pass, reason: IssueReason, context: VendingContext): void {
+  if (reason !== 'RefreshRequested') return;
+  memory.triedRequest = requestedRefresh(object);
+  memory.triedRequestAt = serverNow(context);
 }
 
 /** What the Secret lives by: the session, or the registry's token where it holds only that. */
@@ -97,16 +92,27 @@ async function store(pass: Pass, record: SessionRecord, result: IssueResult, con
     name: pass.spec.secretName,
     ownership: (meta) => judge(meta, pass.object, objects),
   });
-  secrets.observe({ apiVersion: 'v1', kind: 'Secret', metadata });
+  secrets.observe(withoutManagedFields({ apiVersion: 'v1', kind: 'Secret', metadata }));
   pass.seen = { state: 'intact', meta: metadata, record };
 }
 
-function noteSuccess(pass: Pass, reason: IssueReason, seconds: number, { metrics, announcer }: VendingContext): void {
+function noteSuccess(pass: Pass, reason: IssueReason, seconds: number, context: VendingContext): void {
+  const { metrics, announcer } = context;
   const { seen, object, memory } = pass;
   memory.failure = undefined;
   metrics.refreshed('success', reason, seconds);
+  if (isRepair(pass, reason)) {
+    memory.repairs = repaired(memory.repairs, serverNow(context));
+    metrics.drifted(reason === 'Drift' ? 'data' : 'missing');
+  }
   if (seen.record) announcer.issued(object, reason, seen.record, object.status?.issuedAt === undefined);
   if (pass.clamps[0]) announcer.clamped(object, pass.clamps[0].message);
+}
+
+/** A first Secret, or the one of a new name, was not lost. */
+function isRepair({ object, spec, memory }: Pass, reason: IssueReason): boolean {
+  const isLost = object.status?.secretRef?.name === spec.secretName || memory.repairs.lastAt !== undefined;
+  return reason === 'Drift' || (reason === 'Missing' && isLost);
 }
 
 function noteFailure(pass: Pass, reason: IssueReason, error: unknown, context: VendingContext): void {

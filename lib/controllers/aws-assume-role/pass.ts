@@ -67,7 +67,6 @@ export function situationOf({ object, spec, seen, asked, memory }: Pass, now: nu
     suspended: spec.suspend,
     secret: seen.state,
     record: seen.record,
-    hadSecret: object.status?.secretRef?.name === spec.secretName,
     inputHash: asked.request?.inputHash,
     refresh: spec.refresh,
     isEcr: spec.secretType === 'EcrDockerConfigJson',

@@ -1,5 +1,6 @@
+import type { RefreshSettings } from '../../api/aws-assume-role.ts';
 import { type Failure, nextAttemptAt, repairDelay } from './backoff.ts';
-import { dueAt, MAX_ECR_AGE_MS, type RefreshSettings } from './due.ts';
+import { dueAt, MAX_ECR_AGE_MS } from './due.ts';
 import type { SessionRecord } from './secret.ts';
 
 /** Why a credential is issued, as a word for metrics and Events. */
@@ -16,8 +17,6 @@ export interface Situation {
   suspended: boolean;
   secret: SecretState;
   record: SessionRecord | undefined;
-  /** Whether a Secret of this object stood here before. */
-  hadSecret: boolean;
   /** Of the request as it would be made now; undefined while the base identity is unknown or the grants deny. */
   inputHash: string | undefined;
   refresh: RefreshSettings;
@@ -74,9 +73,9 @@ function isRequestOpen({ refreshRequest: { wanted, handled, tried } }: Situation
 }
 
 function wantedIssue(situation: Situation): { reason: IssueReason; at: number } {
-  const { record, secret, hadSecret, repairs, now } = situation;
+  const { record, secret, repairs, now } = situation;
   const repair = (reason: IssueReason) => ({ reason, at: (repairs.lastAt ?? 0) + repairDelay(repairs.count) });
-  if (secret === 'absent') return hadSecret ? repair('Missing') : { reason: 'Missing', at: now };
+  if (secret === 'absent') return repair('Missing');
   if (secret === 'edited') return repair('Drift');
   if (secret === 'stale' || record === undefined) return { reason: 'Restored', at: now };
   if (inputChanged(situation)) return { reason: 'InputChanged', at: now };

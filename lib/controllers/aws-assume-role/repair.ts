@@ -1,6 +1,6 @@
 import { annotations } from '../../api/names.ts';
 import { isNotFound, isUidMismatch } from '../../kube/errors.ts';
-import { type KubeObject, type ObjectMeta, refOf, secrets } from '../../kube/objects.ts';
+import { type KubeObject, type ObjectMeta, refOf, secrets, withoutManagedFields } from '../../kube/objects.ts';
 import { digest } from '../../secrets/render.ts';
 import { judge, ownerUidIndex, plainData } from './inspect.ts';
 import type { Pass, VendingContext } from './pass.ts';
@@ -19,7 +19,7 @@ export async function repairMetadata(pass: Pass, context: VendingContext): Promi
   const live = seen.live ?? (await context.client.get<Secret>(secrets, ref, { signal }));
   const { managedFields: _, ...metadata } = desiredMetadata(object, live.metadata, own);
   const written = await context.client.replace<Secret>(secrets, { ...live, metadata }, { signal });
-  context.secrets.observe({ apiVersion: 'v1', kind: 'Secret', metadata: written.metadata });
+  context.secrets.observe(withoutManagedFields({ apiVersion: 'v1', kind: 'Secret', metadata: written.metadata }));
   pass.seen = { state: 'intact', meta: written.metadata, record: seen.record };
   if (object.status?.secretRef === undefined) return;
   context.metrics.drifted('metadata');

@@ -1,7 +1,7 @@
 import { type AWSAssumeRole, awsAssumeRoles } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import { parseTime } from '../../clock.ts';
-import { refOfKey } from '../../kube/objects.ts';
+import { refOfKey, withoutManagedFields } from '../../kube/objects.ts';
 import { clampNote, type Obstacle } from './ask.ts';
 import { type Failure, nextAttemptAt } from './backoff.ts';
 import type { Inspection } from './inspect.ts';
@@ -22,7 +22,7 @@ export async function report(pass: Pass, context: VendingContext): Promise<void>
     .patchStatus<AWSAssumeRole>(awsAssumeRoles, refOfKey(key), uidOf(object), patch, { signal, resourceVersion })
     .catch(goneOrThrow);
   if (written === undefined) return;
-  context.objects.observe(written);
+  context.objects.observe(withoutManagedFields(written));
   announce(pass, written, context);
   pass.object = written;
 }

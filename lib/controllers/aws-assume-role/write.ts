@@ -76,9 +76,15 @@ async function writeOnce(desired: DesiredSecret, current: ObjectMeta | undefined
   try {
     return await o.client.replace<Secret>(secrets, body, { signal: o.signal });
   } catch (error) {
-    if (!(error instanceof KubeError) || error.status !== 422 || isUidMismatch(error)) throw error;
+    if (!isFixed(error)) throw error;
     return await recreate(desired, current, o);
   }
+}
+
+/** Whether the API server refused only because the Secret that stands has another type or is immutable. */
+function isFixed(error: unknown): boolean {
+  if (!(error instanceof KubeError) || error.status !== 422 || error.fields.length === 0) return false;
+  return error.fields.every((field) => ['type', 'data', 'immutable'].includes(field));
 }
 
 /** A Secret's type, and everything of an immutable one, changes only with a new Secret. */

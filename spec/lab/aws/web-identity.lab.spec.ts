@@ -140,13 +140,16 @@ describe('AssumeRoleWithWebIdentity', () => {
 
   test('says when the issuer cannot be asked for its keys', async () => {
     const dying = await startTestIssuer();
-    await aws.oidcProvider(dying.issuer);
-    dying.breakDown();
-    expect(await refusalOf(assume(await dying.token()))).toEqual({
-      code: 'IDPCommunicationErrorException',
-      status: 400,
-      message: `Error communicating with the identity provider at ${dying.issuer}`,
-    });
-    await dying.stop();
+    try {
+      await aws.oidcProvider(dying.issuer);
+      dying.breakDown();
+      expect(await refusalOf(assume(await dying.token()))).toEqual({
+        code: 'IDPCommunicationErrorException',
+        status: 400,
+        message: `Error communicating with the identity provider at ${dying.issuer}`,
+      });
+    } finally {
+      await dying.stop();
+    }
   });
 });

@@ -1,0 +1,73 @@
+import { secrets } from '../../../lib/kube/objects.ts';
+import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { clientFor } from '../../kube/support/cluster.ts';
+import type { AuditEntry, CallRecord } from '../../lab/index.ts';
+import { type Scene, type Stage, textOf } from './support.ts';
+
+/** The calls of AssumeRole that were made for one object, oldest first. Its session name tells them. */
+export function assumptions({ aws }: Stage, { ns }: Scene, name: string): CallRecord[] {
+  const isMeant = ({ parameters }: CallRecord) => parameters['RoleSessionName'] === `rolevend-${ns.name}.${name}`;
+  return aws.gateway.calls({ action: 'AssumeRole' }).filter(isMeant);
+}
+
+/** Type and reason of the Events about one object, in the order of the alphabet, each once. */
+export async function eventsOf({ ns }: Scene, name: string): Promise<string[]> {
+  const selector = `involvedObject.kind=AWSAssumeRole,involvedObject.name=${name}`;
+  const { stdout } = await ns.kubectl('get', 'events', '--field-selector', selector, '--output', 'json');
+  const { items } = JSON.parse(stdout) as { items: { type: string; reason: string }[] };
+  return [...new Set(items.map(({ type, reason }) => `${type} ${reason}`))].sort();
+}
+
+/** What the operator wrote in the scene's namespace so far, Events aside: lines like `update secrets app`, oldest first. */
+export async function writes({ plane }: Pick<Stage, 'plane'>, { ns }: Scene): Promise<string[]> {
+  return (await plane.auditLog()).filter((entry) => isWrite(entry, ns.name)).map(lineOf);
+}
+
+function isWrite(entry: AuditEntry & { userAgent?: string }, namespace: string): boolean {
+  const isReading = ['get', 'list', 'watch'].includes(entry.verb);
+  const { objectRef, responseStatus, userAgent } = entry;
+  const isMeant = objectRef?.namespace === namespace && objectRef.resource !== 'events';
+  return userAgent === 'rolevend' && !isReading && isMeant && (responseStatus?.code ?? 500) < 300;
+}
+
+function lineOf({ verb, objectRef }: AuditEntry): string {
+  const { resource = '', subresource, name = '' } = objectRef ?? {};
+  return `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`} ${name}`;
+}
+
+/** One state of a Secret as a reader may find it. */
+export interface Revision {
+  type: string;
+  secret: Secret;
+  text: Record<string, string>;
+}
+
+/** Every revision of every Secret of a namespace, from now on. */
+export interface Recording {
+  of(name: string): Revision[];
+  stop(): Promise<void>;
+}
+
+/** Watches the Secrets of the scene's namespace as an independent reader. */
+export async function recordSecrets({ plane }: Stage, { ns }: Scene): Promise<Recording> {
+  const { client, connection } = await clientFor(plane);
+  const { metadata } = await client.list(secrets, { namespace: ns.name });
+  const revisions: Revision[] = [];
+  const end = new AbortController();
+  const options = { namespace: ns.name, resourceVersion: metadata.resourceVersion, signal: end.signal };
+  const watching = (async () => {
+    for await (const { type, object } of client.watch<Secret>(secrets, { ...options, timeoutSeconds: 300, idleMs: 75_000 })) {
+      if (type !== 'BOOKMARK') revisions.push({ type, secret: object, text: textOf(object) });
+    }
+  })().catch((error: unknown) => {
+    if (!end.signal.aborted) throw error;
+  });
+  return {
+    of: (name) => revisions.filter(({ secret }) => secret.metadata.name === name),
+    async stop() {
+      end.abort();
+      await watching;
+      await connection.close();
+    },
+  };
+}
