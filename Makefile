@@ -38,7 +38,7 @@ lint: npm ## check style, types, the import table and the "only" rules
 format: npm ## write the style
 	@node_modules/.bin/biome check --write .
 
-generate: npm ## write manifests/, docs/reference/ and the chart's copies from lib/api
+generate: npm ## write manifests/, docs/reference/ and the chart's copies from lib/api and lib/config.ts
 	@$(NODE) spec/generate/main.ts
 	@$(NODE) spec/tools/chart-files.ts
 

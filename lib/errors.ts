@@ -33,7 +33,8 @@ export class RolevendError extends Error {
     this.requestId = details.requestId;
     this.retryAfterMs = details.retryAfterMs;
     if (details.cause !== undefined) {
-      Object.defineProperty(this, 'cause', { value: details.cause, enumerable: false });
+      // A getter, since Node prints the value of a cause even where it is not enumerable.
+      Object.defineProperty(this, 'cause', { get: () => details.cause, enumerable: false });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
 import { describeError, isAbort } from './errors.ts';
 
 export type { Logger } from 'pino';
@@ -34,10 +34,26 @@ export function createLogger(options: LogOptions = {}): Logger {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (error: unknown) => (isAbort(error) ? 'aborted' : describeError(error)) },
+      serializers: { err: shown },
+      hooks: {
+        logMethod(args, method) {
+          method.apply(this, withMessage(args));
+        },
+      },
     },
     destination,
   );
+}
+
+function shown(error: unknown): string {
+  return isAbort(error) ? 'aborted' : describeError(error);
+}
+
+/** Where an error comes without a message, pino takes the error's own text as one, which may hold a body. */
+function withMessage(args: Parameters<LogFn>): Parameters<LogFn> {
+  const [first, message] = args as [unknown, unknown];
+  const error = first instanceof Error ? first : (first as { err?: unknown } | null)?.err;
+  return error === undefined || message !== undefined ? args : [first, shown(error)];
 }
 
 function asText(line: string): string {

@@ -42,7 +42,8 @@ function textsOf(flags: readonly Flag[], options: Record<string, string | true>)
 try {
   await program.parseAsync([...argv]);
 } catch (error) {
+  if (!(error instanceof ConfigError || error instanceof CommanderError)) throw error;
   if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
-  else if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : USAGE;
+  // By force, since a server that was opened before the other one failed would keep the process alive.
+  process.exit(error instanceof CommanderError && error.exitCode === 0 ? 0 : USAGE);
 }

@@ -86,7 +86,7 @@ export class Transport {
   async call<Output extends object>(call: Call<Output>, signal: AbortSignal | undefined): Promise<Answer<Output>> {
     try {
       const answer = await this.#attempt(call, signal).catch((error: unknown) => {
-        if (!clockWasCorrected(error)) throw error;
+        if (!isForWrongClock(error, call.context)) throw error;
         return this.#attempt(call, signal);
       });
       this.#count(call.context, 'OK');
@@ -168,8 +168,10 @@ function dateOf(response: unknown): number | undefined {
   return Number.isNaN(date) ? undefined : date;
 }
 
-function clockWasCorrected(error: unknown): boolean {
-  return (
-    (error as { $metadata?: { clockSkewCorrected?: boolean } } | undefined)?.$metadata?.clockSkewCorrected === true
-  );
+/** The SDK notes on any error that it has set its clock right; only a refused signature is cured by that. */
+function isForWrongClock(error: unknown, context: AwsContext): boolean {
+  const corrected = (error as { $metadata?: { clockSkewCorrected?: boolean } } | undefined)?.$metadata
+    ?.clockSkewCorrected;
+  const known = corrected === true ? awsError(error, context) : undefined;
+  return known instanceof AwsError && known.trouble === 'credentials';
 }

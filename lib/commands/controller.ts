@@ -5,7 +5,7 @@ import { systemClock } from '../clock.ts';
 import { ConfigError, type ControllerConfig, controllerConfig, environment } from '../config.ts';
 import { describeError, RolevendError } from '../errors.ts';
 import { loadConnection } from '../kube/connection.ts';
-import { type HttpServer, serve } from '../kube/http.ts';
+import { type HttpServer, type ServeOptions, serve } from '../kube/http.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { Operator } from './operator.ts';
@@ -69,10 +69,20 @@ async function serveAll(config: ControllerConfig, operator: Operator, metrics: M
   };
   const isShared = metricsBindAddress === healthProbeBindAddress;
   const servers = [
-    await serve({ address: metricsBindAddress, routes: isShared ? { ...figures, ...probes } : figures }),
-    ...(isShared ? [] : [await serve({ address: healthProbeBindAddress, routes: probes })]),
+    await listen('metrics-bind-address', metricsBindAddress, isShared ? { ...figures, ...probes } : figures),
+    ...(isShared ? [] : [await listen('health-probe-bind-address', healthProbeBindAddress, probes)]),
   ];
   return servers.filter((server) => server !== undefined);
+}
+
+async function listen(flag: string, address: string, routes: ServeOptions['routes']): Promise<HttpServer | undefined> {
+  try {
+    return await serve({ address, routes });
+  } catch (error) {
+    if (error instanceof RolevendError)
+      throw new ConfigError([`--${flag}: ${error.message}; give host:port, :port or 0`]);
+    throw error;
+  }
 }
 
 function answer(problems: readonly string[]): { status: number; body: string } {

@@ -109,7 +109,7 @@ export class Operator {
       .filter(([, { hasSynced }]) => !hasSynced)
       .map(([name]) => `not synced: ${name}`);
     const problem = this.#aws.identity.problem;
-    return problem === undefined ? unsynced : [...unsynced, `no AWS identity: ${problem}`];
+    return problem === undefined ? unsynced : [...unsynced, problem];
   }
 
   /** False when the leader's loop is stuck. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type ControlPlane, startControlPlane } from '../lab/index.ts';
 
 const chart = fileURLToPath(new URL('../../chart', import.meta.url));
+const manifest = fileURLToPath(new URL('../../manifests/grants/default.yaml', import.meta.url));
 const run = promisify(execFile);
 
 /** A cluster of its own, since the chart brings the custom resource definitions. */
@@ -56,8 +57,30 @@ test('upgrades leave the default grant as it is until they are told to remove it
   await helm('upgrade', 'rolevend', chart);
   expect(await grant()).toBe(installed);
 
-  expect(await helm('upgrade', 'rolevend', chart, '--set', 'grants.installDefault=false')).toContain('WARNING');
+  expect(await helm('upgrade', 'rolevend', chart, '--set', 'grants.installDefault=false')).not.toContain('WARNING');
   expect(await grant()).toBe('');
+}, 60_000);
+
+test('the first upgrade after the first install removes the default grant when it is told to', async () => {
+  await kubectl('delete', 'crd', '--all');
+  await install();
+  expect(await grant()).toMatch(/^default /);
+  await helm('upgrade', 'rolevend', chart, '--set', 'grants.installDefault=false');
+  expect(await grant()).toBe('');
+}, 60_000);
+
+test('an install without the default grant removes one that an earlier install left, and no other', async () => {
+  await kubectl('delete', 'crd', '--all');
+  await install();
+  await helm('uninstall', 'rolevend');
+  expect(await grant()).toMatch(/^default /);
+  await install('--set', 'grants.installDefault=false');
+  expect(await grant()).toBe('');
+
+  await helm('uninstall', 'rolevend');
+  await kubectl('apply', '--filename', manifest);
+  expect(await install('--set', 'grants.installDefault=false')).toContain('WARNING: grants.installDefault is false');
+  expect(await grant()).toMatch(/^default /);
 }, 60_000);
 
 test('without the default grant nothing is granted', async () => {

@@ -1,6 +1,8 @@
 import { awsAssumeRoleKind, roleGrantKind } from '../../lib/api/crd.ts';
+import { controllerFlags } from '../../lib/config.ts';
 import { crdYaml } from './crd-yaml.ts';
 import { awsAssumeRoleExample, roleGrantExample } from './examples.ts';
+import { flagsPage } from './flags-page.ts';
 import { referencePage } from './reference-page.ts';
 
 /** A file of the repository that is made from code. */
@@ -17,4 +19,5 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'manifests/crds/rolevend.dev_rolegrants.yaml', render: () => crdYaml(roleGrantKind) },
   { path: 'docs/reference/awsassumerole.md', render: () => referencePage(awsAssumeRoleKind, awsAssumeRoleExample) },
   { path: 'docs/reference/rolegrant.md', render: () => referencePage(roleGrantKind, roleGrantExample) },
+  { path: 'docs/reference/flags.md', render: () => flagsPage('rolevend controller', controllerFlags) },
 ];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { sleep, systemClock } from '../../lib/clock.ts';
-import { ManualClock, scaledClock } from './clock.ts';
+import { ManualClock, SkipClock, scaledClock } from './clock.ts';
 
 describe('the manual clock', () => {
   it('runs timers in the order of their times, each at its own time, also those set on the way', async () => {
@@ -70,5 +70,24 @@ describe('the scaled clock', () => {
     await sleep(clock, 20_000);
     expect(clock.now() - 5_000_000).toBeGreaterThanOrEqual(20_000);
     expect(systemClock.monotonic() - real).toBeLessThan(2_000);
+  });
+});
+
+describe('the clock that skips', () => {
+  it('runs what is due after a skip in the order of its times, and keeps the rest waiting', async () => {
+    const clock = new SkipClock();
+    const startedAt = clock.now();
+    const seen: string[] = [];
+    const note = (name: string) => () => void seen.push(name);
+    clock.after(60_000, note('late'));
+    clock.after(30_000, note('early'));
+    clock.after(40_000, note('cancelled'))();
+    clock.after(180_000, note('never'));
+    clock.skip(120_000);
+    await sleep(clock, 5);
+    expect({ seen, skipped: clock.now() - startedAt >= 120_000 }).toEqual({ seen: ['early', 'late'], skipped: true });
+    clock.skip(60_000);
+    await sleep(clock, 5);
+    expect(seen).toEqual(['early', 'late', 'never']);
   });
 });

@@ -97,6 +97,50 @@ export function scaledClock(factor: number, startMs: number = systemClock.now())
   };
 }
 
+/**
+ * A clock that runs at the machine's speed, and that a test puts forward. What waits for a time comes sooner, while
+ * requests that start after a skip have as long as ever for their answers.
+ */
+export class SkipClock implements Clock {
+  readonly #timers = new Set<Timer & { cancel(): void }>();
+  #skipped = 0;
+
+  now(): number {
+    return systemClock.now() + this.#skipped;
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic() + this.#skipped;
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const timer = { due: this.monotonic() + Math.max(0, ms), run, cancel() {} };
+    this.#timers.add(timer);
+    this.#arm(timer);
+    return () => {
+      timer.cancel();
+      this.#timers.delete(timer);
+    };
+  }
+
+  /** Puts the time forward by `ms`, as a machine that slept would find it. Timers that are due then run in their order. */
+  skip(ms: number): void {
+    this.#skipped += ms;
+    for (const timer of [...this.#timers].sort((a, b) => a.due - b.due)) {
+      timer.cancel();
+      this.#arm(timer);
+    }
+  }
+
+  #arm(timer: Timer & { cancel(): void }): void {
+    timer.cancel = systemClock.after(timer.due - this.monotonic(), () => {
+      if (timer.due > this.monotonic()) return this.#arm(timer);
+      this.#timers.delete(timer);
+      timer.run();
+    });
+  }
+}
+
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

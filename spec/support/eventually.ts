@@ -11,7 +11,11 @@ const LONGEST_PAUSE_MS = 200;
  * @param limitMs the longest wait in milliseconds, default 15000; a single probe that hangs is cut off there too
  * @throws Error that names `what` and the last failure, after `limitMs`
  */
-export async function eventually<T>(what: string, probe: () => Promise<T> | T, limitMs = 15_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T> | T,
+  limitMs = 15_000,
+): Promise<NonNullable<T>> {
   const end = systemClock.monotonic() + limitMs;
   let last: unknown;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {

@@ -41,7 +41,12 @@ export function isPermanent(code: string, stop: boolean, count: number): boolean
 export function nextAttemptAt(uid: string, failure: Failure, expiresAt: number | undefined): number {
   const remaining = Math.max(0, (expiresAt ?? 0) - failure.lastAttemptAt);
   const delay = retryDelay(failure, remaining, fraction(`${uid}/${failure.lastAttemptAt}`));
-  return failure.lastAttemptAt + Math.max(delay, failure.retryAfterMs ?? 0);
+  return failure.lastAttemptAt + Math.max(delay, Math.min(failure.retryAfterMs ?? 0, longestDelay(remaining)));
+}
+
+/** No back-off, and no wait that the other side asks for, may outlast the old credential. */
+function longestDelay(remaining: number): number {
+  return remaining > 0 ? Math.min(MAX_DELAY, remaining / 4) : MAX_DELAY_EXPIRED;
 }
 
 /** The wait in milliseconds; `remaining` is what is left of the old credential, `spread` a number in [0, 1). */
@@ -53,9 +58,8 @@ export function retryDelay(
   if (failure.permanent) return remaining > 0 ? clamp(remaining / 4, MIN_PERMANENT, MAX_PERMANENT) : MAX_PERMANENT;
   const denied = failure.code === 'AccessDenied' ? ACCESS_DENIED_DELAYS[failure.count - 1] : undefined;
   if (denied !== undefined) return denied;
-  const cap = remaining > 0 ? Math.min(MAX_DELAY, remaining / 4) : MAX_DELAY_EXPIRED;
   const exponential = MIN_DELAY * 2 ** Math.min(failure.count - 1, 16);
-  return Math.max(MIN_DELAY, (0.5 + spread / 2) * Math.min(cap, exponential));
+  return Math.max(MIN_DELAY, (0.5 + spread / 2) * Math.min(longestDelay(remaining), exponential));
 }
 
 /** The least time between two repairs of one object's Secret, in milliseconds, after `repairs` of them in a row. */

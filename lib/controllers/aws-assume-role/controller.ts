@@ -38,7 +38,10 @@ export class AwsAssumeRoleController {
     const object = this.#context.objects.get(key);
     if (object === undefined || isDeleting(object)) return this.#forget(key);
     try {
-      return await this.#pass(await this.#look(key, object, signal));
+      const pass = await this.#look(key, object, signal);
+      // A namespace that is going away takes no new Secret, so a session for one would be lost.
+      if (pass.seen.state === 'absent' && this.#isEnding(object)) return undefined;
+      return await this.#pass(pass);
     } catch (error) {
       // The object, or its whole namespace, went away under this pass.
       if (isUidMismatch(error) || isNamespaceTerminating(error)) return undefined;
@@ -50,7 +53,7 @@ export class AwsAssumeRoleController {
   async #look(key: string, object: AWSAssumeRole, signal: AbortSignal): Promise<Pass> {
     const { client, objects, secrets, grants, namespaces } = this.#context;
     const spec = withDefaults(object.spec);
-    const seen = await inspectSecret(object, { client, objects, secrets, signal });
+    const seen = await inspectSecret(object, { client, objects, secrets, signal, now: serverNow(this.#context) });
     const namespaceLabels = namespaces.get(object.metadata.namespace ?? '')?.metadata.labels ?? {};
     const asked = ask(object, spec, { ...this.#context.self(), grants: grants.list(), namespaceLabels });
     return {
@@ -140,6 +143,11 @@ export class AwsAssumeRoleController {
     // A change of spec or grants wakes the object; until then only the end of the credential changes anything.
     const left = (seen.record?.expiresAt ?? 0) - now;
     return left > 0 ? { requeueAfterMs: left } : undefined;
+  }
+
+  #isEnding({ metadata }: AWSAssumeRole): boolean {
+    const namespace = this.#context.namespaces.get(metadata.namespace ?? '');
+    return namespace !== undefined && isDeleting(namespace);
   }
 
   #memoryOf(key: string, object: AWSAssumeRole): Memory {

@@ -1,3 +1,4 @@
+import { Duration } from 'luxon';
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { rfc3339 } from '../../clock.ts';
 import type { EventRecorder } from '../../kube/events.ts';
@@ -14,19 +15,22 @@ export class Announcer {
     this.#recorder = recorder;
   }
 
-  issued(object: AWSAssumeRole, reason: IssueReason, record: SessionRecord, isFirst: boolean): void {
-    if (reason === 'Drift' || (reason === 'Missing' && !isFirst)) {
-      this.#normal(object, 'DriftRepaired', `the Secret was edited or deleted; it holds a new credential now`);
-    }
-    const until = `valid until ${rfc3339(record.expiresAt)}`;
+  /** A credential stands in the Secret. `isRepair`: the Secret had been edited or deleted. */
+  issued(object: AWSAssumeRole, reason: IssueReason, record: SessionRecord, isRepair: boolean): void {
+    if (isRepair)
+      this.#normal(object, 'DriftRepaired', 'the Secret was edited or deleted; it holds a new credential now');
+    const until = `valid for ${lifeOf(record)}, until ${rfc3339(record.expiresAt)}`;
+    const isFirst = object.status?.issuedAt === undefined && !isRepair;
     if (isFirst) this.#normal(object, 'Issued', `issued a credential of ${record.assumedRoleArn}, ${until}`);
     else this.#normal(object, 'Refreshed', `replaced the credential (${reason}), ${until}`);
   }
 
+  /** Labels, annotations or owner were changed by somebody and are put right. */
   repaired(object: AWSAssumeRole): void {
     this.#normal(object, 'DriftRepaired', 'labels, annotations or owner of the Secret were put right');
   }
 
+  /** An attempt failed. */
   failed(object: AWSAssumeRole, failure: Failure, isThrottle: boolean): void {
     this.#warn(object, isThrottle ? 'Throttled' : 'RefreshFailed', failure.message);
   }
@@ -36,18 +40,22 @@ export class Announcer {
     this.#warn(object, obstacle.code === 'GrantDenied' ? 'GrantDenied' : 'RefreshFailed', obstacle.message);
   }
 
+  /** The Secret belongs to somebody else. */
   refused(object: AWSAssumeRole, blocked: { reason: string; message: string }): void {
     this.#warn(object, blocked.reason, blocked.message);
   }
 
+  /** The credential ended before it could be replaced. */
   expired(object: AWSAssumeRole, record: SessionRecord): void {
     this.#warn(object, 'Expired', `the credential ended at ${rfc3339(record.expiresAt)} and could not be replaced`);
   }
 
+  /** The session is shorter than asked for. */
   clamped(object: AWSAssumeRole, message: string): void {
     this.#normal(object, 'DurationClamped', message);
   }
 
+  /** A legacy operator still works on the same Secrets. */
   legacyOperator(object: AWSAssumeRole, manager: string): void {
     const advice = 'stop the other operator, or both replace the Secret again and again';
     this.#warn(
@@ -64,4 +72,11 @@ export class Announcer {
   #warn(object: AWSAssumeRole, reason: string, message: string): void {
     this.#recorder.record(object, 'Warning', reason, message);
   }
+}
+
+/** For people: "15 minutes", "1 hour, 30 minutes". */
+function lifeOf({ issuedAt, expiresAt }: SessionRecord): string {
+  return Duration.fromMillis(expiresAt - issuedAt)
+    .rescale()
+    .toHuman();
 }

@@ -7,15 +7,8 @@ import { isDeleting, type KubeObject, keyOf, type ObjectMeta, type ObjectRef, se
 import type { Store } from '../../kube/store.ts';
 import { digest } from '../../secrets/render.ts';
 import type { SecretState } from './plan.ts';
-import {
-  assumedRecord,
-  type Ownership,
-  ownershipOf,
-  recordOf,
-  type Secret,
-  type SessionRecord,
-  uidOf,
-} from './secret.ts';
+import { assumedRecord, type Ownership, ownershipOf, type Secret, type SessionRecord, uidOf } from './secret.ts';
+import { trustedRecord } from './trusted-record.ts';
 
 /** Names of the indexes that this controller needs. */
 export const secretNameIndex = 'secretName';
@@ -37,6 +30,8 @@ export interface InspectOptions {
   objects: Store<AWSAssumeRole>;
   secrets: Store<KubeObject>;
   signal: AbortSignal;
+  /** Server time of AWS, milliseconds since 1970. */
+  now: number;
 }
 
 /**
@@ -47,7 +42,7 @@ export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): P
   const ref: ObjectRef = { namespace: object.metadata.namespace, name: object.spec.secretName };
   const cached = o.secrets.get(keyOf(ref));
   if (cached !== undefined && isOwnWrite(cached.metadata, object)) {
-    return { state: 'intact', meta: cached.metadata, record: trustedRecord(cached.metadata, object) };
+    return { state: 'intact', meta: cached.metadata, record: trustedRecord(cached.metadata, object, o.now) };
   }
   const meta = cached?.metadata ?? (await read<KubeObject>(ref, o, true))?.metadata;
   if (meta === undefined) return absent(object, o);
@@ -55,7 +50,7 @@ export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): P
   if (seen !== undefined) return seen;
   const live = await read<Secret>(ref, o, false);
   if (live === undefined) return absent(object, o);
-  return judged(live.metadata, object, o) ?? inspectOwn(object, live);
+  return judged(live.metadata, object, o) ?? inspectOwn(object, live, o.now);
 }
 
 /** What to make of a Secret that is not this object's own; undefined where it is. */
@@ -66,14 +61,18 @@ function judged(meta: ObjectMeta, object: AWSAssumeRole, o: InspectOptions): Ins
   return { state: 'absent', meta, blocked: refusal(object.spec.secretName, ownership) };
 }
 
-/** Without our annotations it is a legacy operator's, and its session's life follows from the status. */
-function inspectOwn(object: AWSAssumeRole, live: Secret): Inspection {
+/**
+ * A Secret that never had our annotations is a legacy operator's, and its session's life follows from the status. Where
+ * they were taken off one that we wrote, nothing tells any more whether the data are ours.
+ */
+function inspectOwn(object: AWSAssumeRole, live: Secret, now: number): Inspection {
   const meta = live.metadata;
-  if (meta.annotations?.[annotations.ownerUid] === undefined) {
+  const dataSha256 = meta.annotations?.[annotations.dataSha256];
+  if (dataSha256 === undefined && object.status?.secretRef?.uid !== meta.uid) {
     return { state: 'intact', meta, live, record: assumedRecord(object, withDefaults(object.spec).durationSeconds) };
   }
-  const intact = meta.annotations[annotations.dataSha256] === digest(plainData(live));
-  return { state: intact ? 'intact' : 'edited', meta, live, record: trustedRecord(meta, object) };
+  const intact = dataSha256 === digest(plainData(live));
+  return { state: intact ? 'intact' : 'edited', meta, live, record: trustedRecord(meta, object, now) };
 }
 
 /** Judges by the synced store who of the named owners lives. */
@@ -113,23 +112,6 @@ function isOlder(a: AWSAssumeRole, b: AWSAssumeRole): boolean {
 function isOwnWrite(meta: ObjectMeta, object: AWSAssumeRole): boolean {
   const own = object.status?.secretRef;
   return own !== undefined && own.uid === meta.uid && own.resourceVersion === meta.resourceVersion;
-}
-
-/** Longest life that AWS grants, in milliseconds. */
-const MAX_LIFE_MS = 12 * 3600_000;
-
-/**
- * The session that the annotations tell. Anybody who may edit the Secret may edit them, so the times in the status win
- * where they speak of the same session, and a life longer than AWS grants is not believed.
- */
-function trustedRecord(meta: ObjectMeta, object: AWSAssumeRole): SessionRecord | undefined {
-  const record = recordOf(meta);
-  if (record === undefined) return undefined;
-  const { accessKeyId, issuedAt, expiresAt } = object.status ?? {};
-  const told = { issuedAt: parseTime(issuedAt), expiresAt: parseTime(expiresAt) };
-  const known = accessKeyId === record.accessKeyId && told.issuedAt !== undefined && told.expiresAt !== undefined;
-  const trusted = known ? { ...record, issuedAt: told.issuedAt ?? 0, expiresAt: told.expiresAt ?? 0 } : record;
-  return trusted.expiresAt - trusted.issuedAt <= MAX_LIFE_MS ? trusted : undefined;
 }
 
 /** The data of a Secret as text, the way they were given to `writeSecret`. */

@@ -8,7 +8,7 @@ import { digest, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
 import { judge } from './inspect.ts';
 import { repaired } from './memory.ts';
-import { type Pass, requestedRefresh, serverNow, type VendingContext } from './pass.ts';
+import { handledRefresh, type Pass, requestDigest, requestedRefresh, serverNow, type VendingContext } from './pass.ts';
 import { type IssueReason, isSameRequest } from './plan.ts';
 import { desiredMetadata, type SessionRecord, sessionAnnotations } from './secret.ts';
 import { ForeignSecretError, writeSecret } from './write.ts';
@@ -56,8 +56,9 @@ function noteAttempt({ memory, object }: Pass, reason: IssueReason, context: Ven
 }
 
 /** What the Secret lives by: the session, or the registry's token where it holds only that. */
-function recordOf({ session, ecr }: IssueResult, request: IssueRequest, { object }: Pass): SessionRecord {
+function recordOf({ session, ecr }: IssueResult, request: IssueRequest, pass: Pass): SessionRecord {
   const { issuedAt, expiresAt } = ecr ?? session;
+  const refresh = pass.memory.triedRequest ?? handledRefresh(pass);
   return {
     issuedAt: wholeSeconds(issuedAt),
     expiresAt: wholeSeconds(expiresAt),
@@ -65,7 +66,8 @@ function recordOf({ session, ecr }: IssueResult, request: IssueRequest, { object
     accessKeyId: session.accessKeyId,
     packedPolicySizePercent: session.packedPolicySizePercent,
     requestId: session.requestId,
-    generation: object.metadata.generation,
+    generation: pass.object.metadata.generation,
+    refreshSha256: refresh === undefined ? undefined : requestDigest(refresh),
     inputHash: request.inputHash,
   };
 }
@@ -101,11 +103,12 @@ function noteSuccess(pass: Pass, reason: IssueReason, seconds: number, context: 
   const { seen, object, memory } = pass;
   memory.failure = undefined;
   metrics.refreshed('success', reason, seconds);
-  if (isRepair(pass, reason)) {
+  const repair = isRepair(pass, reason);
+  if (repair) {
     memory.repairs = repaired(memory.repairs, serverNow(context));
     metrics.drifted(reason === 'Drift' ? 'data' : 'missing');
   }
-  if (seen.record) announcer.issued(object, reason, seen.record, object.status?.issuedAt === undefined);
+  if (seen.record) announcer.issued(object, reason, seen.record, repair);
   if (pass.clamps[0]) announcer.clamped(object, pass.clamps[0].message);
 }
 

@@ -21,12 +21,14 @@ const derivedReasons = new Set(['InvalidSpec', 'NoIdentity', 'GrantDenied']);
 
 /** A fresh memory, with the back-off that an earlier process wrote into the status. */
 export function recall(object: AWSAssumeRole): Memory {
+  const { lastHandledRefreshRequest, lastAttemptAt } = object.status ?? {};
   return {
     uid: uidOf(object),
     failure: recalledFailure(object),
     repairs: { count: 0, lastAt: undefined },
     triedRequest: undefined,
-    triedRequestAt: undefined,
+    // Perhaps another attempt was the last; a request then waits a little, but never comes too often.
+    triedRequestAt: lastHandledRefreshRequest === undefined ? undefined : parseTime(lastAttemptAt),
     waitingSince: undefined,
   };
 }
@@ -41,7 +43,7 @@ function recalledFailure({ status }: AWSAssumeRole): Failure | undefined {
     requestId: status?.lastRequestId,
     count: Math.max(1, status?.consecutiveFailures ?? 1),
     lastAttemptAt,
-    permanent: findCondition(status?.conditions, 'Stalled') !== undefined,
+    permanent: findCondition(status?.conditions, 'Stalled')?.reason === code,
     generation: status?.observedGeneration ?? 0,
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { AWSAssumeRole, ResolvedSpec } from '../../api/aws-assume-role.ts';
 import { annotations } from '../../api/names.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
@@ -73,7 +74,7 @@ export function situationOf({ object, spec, seen, asked, memory }: Pass, now: nu
     failure: memory.failure,
     refreshRequest: {
       wanted: requestedRefresh(object),
-      handled: object.status?.lastHandledRefreshRequest,
+      handled: handledRefresh({ object, seen }),
       tried: memory.triedRequest,
       lastAt: memory.triedRequestAt,
     },
@@ -87,13 +88,28 @@ export function requestedRefresh(object: AWSAssumeRole): string | undefined {
 }
 
 /**
+ * The request for a refresh that was fulfilled last. Where a process ended between Secret and status, the Secret tells it,
+ * as a digest, since the annotation may be longer than what fits beside it.
+ */
+export function handledRefresh({ object, seen }: Pick<Pass, 'object' | 'seen'>): string | undefined {
+  const wanted = requestedRefresh(object);
+  const isFulfilled = wanted !== undefined && seen.record?.refreshSha256 === requestDigest(wanted);
+  return isFulfilled ? wanted : object.status?.lastHandledRefreshRequest;
+}
+
+/** What a Secret's annotations tell of the request that led to its session. */
+export function requestDigest(value: string): string {
+  return createHash('sha256').update(value).digest('hex');
+}
+
+/**
  * Whether a session was issued for the spec as it is: its hash says so or, where only grants or the base identity have
  * changed since, the generation does.
  */
 export function isCurrent({ asked, object }: Pass, record: SessionRecord): boolean {
-  return (
-    !inputChanged({ record, inputHash: asked.request?.inputHash }) || record.generation === object.metadata.generation
-  );
+  if (record.inputHash === undefined || record.generation === object.metadata.generation) return true;
+  if (asked.obstacle?.permanent) return asked.formerHashes?.includes(record.inputHash) ?? false;
+  return !inputChanged({ record, inputHash: asked.request?.inputHash });
 }
 
 /** When the session is refreshed if nothing happens before, milliseconds since 1970. */

@@ -11,28 +11,40 @@ import { desiredMetadata, metadataDrifted, type Secret, sessionAnnotations, uidO
  * they are, so it costs no session.
  */
 export async function repairMetadata(pass: Pass, context: VendingContext): Promise<void> {
-  const { seen, object, spec, signal } = pass;
+  const { seen, object, spec, asked, signal } = pass;
   if (seen.state !== 'intact' || seen.meta === undefined || spec.suspend) return;
+  // A Secret is taken over with the hash of its request, which only a known identity tells; it comes soon.
+  const isTakeOver = seen.meta.annotations?.[annotations.dataSha256] === undefined;
+  if (isTakeOver && asked.obstacle?.code === 'NoIdentity') return;
   const own = ownAnnotations(pass);
   if (!metadataDrifted(seen.meta, desiredMetadata(object, seen.meta, own))) return;
   const ref = { namespace: object.metadata.namespace, name: spec.secretName };
   const live = seen.live ?? (await context.client.get<Secret>(secrets, ref, { signal }));
-  const { managedFields: _, ...metadata } = desiredMetadata(object, live.metadata, own);
+  const { managedFields: _, ...desired } = desiredMetadata(object, live.metadata, own);
+  // The data were found good in the version that was looked at: a later one is refused and looked at anew.
+  const metadata = { ...desired, ...(seen.meta.resourceVersion && { resourceVersion: seen.meta.resourceVersion }) };
   const written = await context.client.replace<Secret>(secrets, { ...live, metadata }, { signal });
   context.secrets.observe(withoutManagedFields({ apiVersion: 'v1', kind: 'Secret', metadata: written.metadata }));
   pass.seen = { state: 'intact', meta: written.metadata, record: seen.record };
-  if (object.status?.secretRef === undefined) return;
+  // A take-over, or a change of `spec.metadata`, is no drift.
+  const { secretRef, observedGeneration } = object.status ?? {};
+  if (secretRef === undefined || observedGeneration !== object.metadata.generation) return;
   context.metrics.drifted('metadata');
   context.announcer.repaired(object);
 }
 
-/** The annotations that describe the session. A legacy Secret has none yet; its request counts as the one of the spec. */
-function ownAnnotations({ seen, asked }: Pass): Record<string, string> {
-  if (seen.record === undefined) return {};
-  const held = seen.meta?.annotations?.[annotations.dataSha256];
-  if (held !== undefined) return sessionAnnotations(seen.record, held);
-  if (seen.live === undefined) return {};
-  return sessionAnnotations({ ...seen.record, inputHash: asked.request?.inputHash }, digest(plainData(seen.live)));
+/**
+ * The annotations that describe the session. Where the input hash is missing, as it is on a legacy Secret, the request
+ * as it is now counts as the one of the spec.
+ */
+function ownAnnotations({ seen, asked, object }: Pass): Record<string, string> {
+  const { record, live, meta } = seen;
+  if (record === undefined) return {};
+  const held = meta?.annotations?.[annotations.dataSha256] ?? (live && digest(plainData(live)));
+  if (held === undefined) return {};
+  const isOfSpec = record.assumed === true || record.generation === object.metadata.generation;
+  const inputHash = record.inputHash ?? (isOfSpec ? asked.request?.inputHash : undefined);
+  return sessionAnnotations({ ...record, inputHash }, held);
 }
 
 /** After a change of `spec.secretName`, removes the Secrets of this object that have another name. */

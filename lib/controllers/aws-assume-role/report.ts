@@ -1,11 +1,11 @@
 import { type AWSAssumeRole, awsAssumeRoles } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
+import { annotations } from '../../api/names.ts';
 import { parseTime } from '../../clock.ts';
 import { refOfKey, withoutManagedFields } from '../../kube/objects.ts';
 import { clampNote, type Obstacle } from './ask.ts';
 import { type Failure, nextAttemptAt } from './backoff.ts';
-import type { Inspection } from './inspect.ts';
-import { dueOf, isCurrent, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
+import { dueOf, handledRefresh, isCurrent, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
 import { plan } from './plan.ts';
 import { goneOrThrow } from './repair.ts';
 import { type SessionRecord, uidOf } from './secret.ts';
@@ -45,21 +45,30 @@ function readyReason({ status }: AWSAssumeRole): string | undefined {
 export function viewOf(pass: Pass, now: number): View {
   const { object, spec, seen, asked, memory, clamps } = pass;
   const record = seen.state === 'stale' ? undefined : seen.record;
-  const note = clampNote(clamps, spec);
-  const isHandled = memory.triedRequest !== undefined && memory.failure === undefined;
+  const told = toldOf(pass);
   return {
     record,
-    current: record !== undefined && isCurrent(pass, record),
-    secretRef: secretRefOf(seen),
+    current: record !== undefined && seen.state !== 'edited' && isCurrent(pass, record),
+    secretRef: secretRefOf(pass),
     roleArn: asked.roleArn ?? object.status?.roleArn,
     nextRefreshAt: nextAt(pass, record),
     failure: obstacleFailure(pass, now) ?? memory.failure,
     blocked: seen.blocked,
     suspended: spec.suspend,
-    granted: asked.granted,
-    clamp: note,
+    granted: asked.granted ?? told.granted,
+    clamp: clampNote(clamps, spec) ?? told.clamp,
     effectiveDurationSeconds: pass.durationSeconds,
-    handledRefreshRequest: isHandled ? memory.triedRequest : object.status?.lastHandledRefreshRequest,
+    handledRefreshRequest: handledRefresh(pass),
+  };
+}
+
+/** While the operator's identity is not known yet, as after its start, grants and clamps of this spec are as they were told. */
+function toldOf({ asked, object: { status, metadata } }: Pass): Pick<View, 'granted' | 'clamp'> {
+  if (asked.obstacle?.code !== 'NoIdentity' || status?.observedGeneration !== metadata.generation) return {};
+  const granted = findCondition(status?.conditions, 'Granted');
+  return {
+    ...(granted && { granted: { allowed: granted.status === 'True', message: granted.message } }),
+    clamp: findCondition(status?.conditions, 'DurationClamped'),
   };
 }
 
@@ -88,7 +97,14 @@ function since({ status }: AWSAssumeRole, obstacle: Obstacle, now: number): numb
   return (status?.lastErrorCode === obstacle.code ? parseTime(status.lastAttemptAt) : undefined) ?? now;
 }
 
-function secretRefOf({ meta, blocked }: Inspection): View['secretRef'] {
+/** The version tells our own writes, so that of a Secret still to be repaired or taken over never enters the status. */
+function secretRefOf({ seen: { state, meta, blocked }, object }: Pass): View['secretRef'] {
   if (blocked || meta?.uid === undefined || meta.resourceVersion === undefined) return undefined;
+  if (state !== 'intact' || meta.annotations?.[annotations.dataSha256] === undefined) return writtenRef(object);
   return { name: meta.name, uid: meta.uid, resourceVersion: meta.resourceVersion };
+}
+
+function writtenRef({ status }: AWSAssumeRole): View['secretRef'] {
+  const { name, uid, resourceVersion } = status?.secretRef ?? {};
+  return name && uid && resourceVersion ? { name, uid, resourceVersion } : undefined;
 }

@@ -32,6 +32,8 @@ export interface SessionRecord extends Lifetime {
   requestId?: string | undefined;
   /** Generation of the object for which it was issued. */
   generation?: number | undefined;
+  /** SHA-256 of the request for a refresh that it fulfils, from `requestDigest`. */
+  refreshSha256?: string | undefined;
   inputHash?: string | undefined;
   /** True where the life is assumed, because a legacy operator wrote the Secret. */
   assumed?: boolean;
@@ -94,6 +96,7 @@ function parseSession(text: string | undefined): Partial<SessionRecord> {
       requestId: string('requestId'),
       packedPolicySizePercent: number('packedPolicySizePercent'),
       generation: number('generation'),
+      refreshSha256: string('refreshSha256'),
       assumed: value['assumed'] === true,
     };
   } catch {
@@ -179,7 +182,8 @@ function parseCopied(text: string | undefined): { labels: string[]; annotations:
 
 /** The annotations that describe a session, so that the status can be rebuilt from the Secret alone. */
 export function sessionAnnotations(record: SessionRecord, dataSha256: string): Record<string, string> {
-  const { assumedRoleArn, accessKeyId, packedPolicySizePercent, requestId, generation, assumed } = record;
+  const { assumedRoleArn, accessKeyId, packedPolicySizePercent, requestId, generation, refreshSha256, assumed } =
+    record;
   return {
     [annotations.issuedAt]: rfc3339(record.issuedAt),
     [annotations.expiresAt]: rfc3339(record.expiresAt),
@@ -191,6 +195,7 @@ export function sessionAnnotations(record: SessionRecord, dataSha256: string): R
       packedPolicySizePercent,
       requestId,
       generation,
+      refreshSha256,
       ...(assumed && { assumed }),
     }),
   };

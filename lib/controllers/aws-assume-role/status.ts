@@ -34,7 +34,8 @@ export interface View {
 /** The whole status that `object` should have at `now`, milliseconds since 1970. */
 export function statusOf(object: AWSAssumeRole, view: View, now: number): AWSAssumeRoleStatus {
   const observedGeneration = object.metadata.generation ?? 0;
-  const wanted = conditionsOf(view, now).map((condition) => ({ ...condition, observedGeneration }));
+  const before = findCondition(object.status?.conditions, 'Ready');
+  const wanted = conditionsOf(view, now, before).map((condition) => ({ ...condition, observedGeneration }));
   const conditions = setConditions(object.status?.conditions, wanted, rfc3339(now));
   const ready = findCondition(conditions, 'Ready')?.status ?? 'Unknown';
   return {
@@ -79,12 +80,15 @@ function failureFields({ failure, record }: View): Partial<AWSAssumeRoleStatus> 
 /** A condition without the generation, which is the same for all. */
 export type Said = Omit<NewCondition, 'observedGeneration'>;
 
-/** The conditions that hold, in the order in which people read them. Abnormal ones are there only while they are true. */
-export function conditionsOf(view: View, now: number): Said[] {
+/**
+ * The conditions that hold, in the order in which people read them. Abnormal ones are there only while they are true.
+ * `before` is `Ready` as it stands.
+ */
+export function conditionsOf(view: View, now: number, before?: Condition): Said[] {
   const valid = view.record !== undefined && view.record.expiresAt > now;
   const stalled = stalledOf(view);
   return [
-    readyOf(view, valid),
+    readyOf(view, valid, before),
     ...refreshedOf(view),
     ...(stalled ? [stalled] : reconcilingOf(view, valid)),
     ...(view.suspended
@@ -104,11 +108,14 @@ export function conditionsOf(view: View, now: number): Said[] {
   ];
 }
 
-function readyOf(view: View, valid: boolean): Said {
+function readyOf(view: View, valid: boolean, before: Condition | undefined): Said {
   const { record, failure, blocked } = view;
   const ready = (status: Condition['status'], reason: string, message: string) =>
     condition('Ready', status, reason, message);
   if (blocked) return ready('False', blocked.reason, blocked.message);
+  // While suspended it stays as it was, unless it tells of a credential that is gone.
+  const kept = view.suspended && !view.current && (valid || !record) ? before : undefined;
+  if (kept?.reason && (valid || kept.status !== 'True')) return ready(kept.status, kept.reason, kept.message);
   if (valid && (view.current || view.suspended))
     return ready('True', 'Issued', `the Secret holds a credential of ${issuedRole(view)}`);
   if (failure?.permanent && !view.suspended) return ready('False', failure.code, failure.message);
@@ -121,7 +128,7 @@ function readyOf(view: View, valid: boolean): Said {
   }
   if (view.suspended) return ready('Unknown', 'Suspended', 'suspended before a first credential was issued');
   if (failure) return ready('False', failure.code, failure.message);
-  return ready('Unknown', 'Pending', 'the first credential for this spec is being issued');
+  return ready('Unknown', 'Pending', 'a credential for this spec is being issued');
 }
 
 function issuedRole({ record, roleArn }: View): string {

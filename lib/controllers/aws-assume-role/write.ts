@@ -52,11 +52,11 @@ export async function writeSecret(
   let current = known;
   for (let attempt = 1; ; attempt++) {
     try {
+      if (attempt > 1) current = await readOwn(o);
       return await writeOnce(desired, current, o);
     } catch (error) {
       if (attempt === ATTEMPTS || !isWorthRepeating(error)) throw error;
       if (needsWait(error)) await sleep(o.clock, FIRST_WAIT_MS * 2 ** (attempt - 1), o.signal);
-      current = await readOwn(o);
     }
   }
 }

@@ -1,8 +1,52 @@
-import { secrets } from '../../../lib/kube/objects.ts';
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { secrets } from '../../../lib/kube/objects.ts';
 import { clientFor } from '../../kube/support/cluster.ts';
+import { trustPrincipals } from '../../lab/aws/index.ts';
 import type { AuditEntry, CallRecord } from '../../lab/index.ts';
-import { type Scene, type Stage, textOf } from './support.ts';
+import { scaledClock } from '../../support/clock.ts';
+import { eventually } from '../../support/eventually.ts';
+import { openScene, openStage, type Scene, type SceneOptions, type Stage } from './support.ts';
+
+/** What a test file opens before its tests and closes after them. */
+export interface App {
+  stage: Stage;
+  scene: Scene;
+  close(): Promise<void>;
+}
+
+/** A stage with the role `app`, whose sessions may ask for registry tokens, and one scene on it. Opens all or nothing. */
+export async function openApp(options: SceneOptions = {}, opening: Promise<Stage> = openStage()): Promise<App> {
+  const stage = await opening;
+  try {
+    const trust = trustPrincipals(stage.keys.arn);
+    await stage.aws.createRole('app', { trust, policies: ['ecr:GetAuthorizationToken'] });
+    const scene = await openScene(stage, options);
+    return { stage, scene, close: () => scene.close().finally(() => stage.stop()) };
+  } catch (error) {
+    await stage.stop();
+    throw error;
+  }
+}
+
+/**
+ * The same with a clock for AWS and operator that runs `factor` times as fast as the machine's, so that waits of half a
+ * minute are watched in seconds. Deadlines run as fast, so the factor stays small.
+ */
+export function openFastApp(factor = 5): Promise<App> {
+  const clock = scaledClock(factor);
+  return openApp({ operator: { clock } }, openStage({ clock }));
+}
+
+/** Merges something into an object with kubectl. @param target kind and name, as `secret/app` */
+export async function patch({ ns }: Scene, target: string, change: object): Promise<void> {
+  const { code, stderr } = await ns.kubectl('patch', target, '--type', 'merge', '--patch', JSON.stringify(change));
+  if (code !== 0) throw new Error(`kubectl patch ${target}: ${stderr}`);
+}
+
+/** Asks for one refresh, as a user does. */
+export function requestRefresh(scene: Scene, name: string, value: string): Promise<void> {
+  return patch(scene, `aar/${name}`, { metadata: { annotations: { 'rolevend.dev/refresh-requested-at': value } } });
+}
 
 /** The calls of AssumeRole that were made for one object, oldest first. Its session name tells them. */
 export function assumptions({ aws }: Stage, { ns }: Scene, name: string): CallRecord[] {
@@ -16,6 +60,11 @@ export async function eventsOf({ ns }: Scene, name: string): Promise<string[]> {
   const { stdout } = await ns.kubectl('get', 'events', '--field-selector', selector, '--output', 'json');
   const { items } = JSON.parse(stdout) as { items: { type: string; reason: string }[] };
   return [...new Set(items.map(({ type, reason }) => `${type} ${reason}`))].sort();
+}
+
+/** Waits for an Event about one object; they are written in the background. @param line type and reason */
+export async function eventShown(scene: Scene, name: string, line: string): Promise<void> {
+  await eventually(`the Event ${line} about ${name}`, async () => (await eventsOf(scene, name)).includes(line));
 }
 
 /** What the operator wrote in the scene's namespace so far, Events aside: lines like `update secrets app`, oldest first. */
@@ -56,7 +105,11 @@ export async function recordSecrets({ plane }: Stage, { ns }: Scene): Promise<Re
   const end = new AbortController();
   const options = { namespace: ns.name, resourceVersion: metadata.resourceVersion, signal: end.signal };
   const watching = (async () => {
-    for await (const { type, object } of client.watch<Secret>(secrets, { ...options, timeoutSeconds: 300, idleMs: 75_000 })) {
+    for await (const { type, object } of client.watch<Secret>(secrets, {
+      ...options,
+      timeoutSeconds: 300,
+      idleMs: 75_000,
+    })) {
       if (type !== 'BOOKMARK') revisions.push({ type, secret: object, text: textOf(object) });
     }
   })().catch((error: unknown) => {
@@ -70,4 +123,10 @@ export async function recordSecrets({ plane }: Stage, { ns }: Scene): Promise<Re
       await connection.close();
     },
   };
+}
+
+/** The data of a Secret, decoded. */
+export function textOf({ data = {} }: Secret): Record<string, string> {
+  const decode = (value: string) => Buffer.from(value, 'base64').toString('utf8');
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, decode(value)]));
 }

@@ -1,8 +1,8 @@
-import { type AWSAssumeRole, type AWSAssumeRoleSpec, type AWSAssumeRoleStatus } from '../../../lib/api/aws-assume-role.ts';
+import type { AWSAssumeRole, AWSAssumeRoleSpec, AWSAssumeRoleStatus } from '../../../lib/api/aws-assume-role.ts';
 import { findCondition } from '../../../lib/api/conditions.ts';
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { type AwsStart, type Keys, type LabAws, startAws } from '../../lab/aws/index.ts';
 import { type AttachedControlPlane, sharedControlPlane, type TestNamespace, testNamespace } from '../../lab/index.ts';
-import { type Keys, type LabAws, startAws } from '../../lab/aws/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type OperatorStart, startOperator, type TestOperator } from '../../support/operator.ts';
 
@@ -14,11 +14,11 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-/** One AWS for a test file, on the shared control plane. */
-export async function openStage(): Promise<Stage> {
-  const aws = await startAws();
+/** One AWS for a test file, on the shared control plane unless another one is given. */
+export async function openStage(options: AwsStart = {}, plane = sharedControlPlane()): Promise<Stage> {
+  const aws = await startAws(options);
   const keys = await aws.operatorUser();
-  return { plane: sharedControlPlane(), aws, keys, stop: () => aws.stop() };
+  return { plane, aws, keys, stop: () => aws.stop() };
 }
 
 /** A namespace with an operator that works in it alone, and a grant for the roles of its account. */
@@ -43,6 +43,8 @@ export interface SceneOptions {
   /** Specs of the grants made for this namespace; default: all roles of the operator's account. */
   grants?: object[];
   labels?: Record<string, string>;
+  /** Default true. */
+  waitUntilReady?: boolean;
 }
 
 /** Opens a namespace of its own on the stage. */
@@ -50,7 +52,8 @@ export async function openScene(stage: Stage, options: SceneOptions = {}): Promi
   const { plane, aws, keys } = stage;
   const ns = await testNamespace(plane, options.labels);
   await applyGrants(ns, options.grants ?? [{ roles: ['arn:self:iam::self:role/*'], sessionName: 'Any' }]);
-  const start = () => startOperator({ plane, aws, keys, namespaces: [ns.name], ...options.operator });
+  const start = () =>
+    startOperator({ plane, aws, keys, namespaces: [ns.name], ...options.operator }, options.waitUntilReady);
   const scene = { ns, operator: await start() } as Scene;
   const json = async <T>(kind: string, name: string) => {
     const { code, stdout } = await ns.kubectl('get', kind, name, '--output', 'json');
@@ -63,13 +66,17 @@ export async function openScene(stage: Stage, options: SceneOptions = {}): Promi
       return object && isMet(object) ? object : undefined;
     });
   return Object.assign(scene, {
-    apply: (name: string, spec: Partial<AWSAssumeRoleSpec>, metadata: object = {}) => ns.apply(objectOf(name, spec, metadata)),
+    apply: (name: string, spec: Partial<AWSAssumeRoleSpec>, metadata: object = {}) =>
+      ns.apply(objectOf(name, spec, metadata)),
     get,
     status: async (name: string) => (await get(name))?.status ?? {},
     secret: async (name: string) => withText(await json<Secret>('secret', name)),
     ready: (name: string) =>
       until(name, 'is ready', ({ status, metadata }) => {
-        return findCondition(status?.conditions, 'Ready')?.status === 'True' && status?.observedGeneration === metadata.generation;
+        return (
+          findCondition(status?.conditions, 'Ready')?.status === 'True' &&
+          status?.observedGeneration === metadata.generation
+        );
       }),
     condition: (name: string, type: string, status: string, reason?: string) =>
       until(name, `has ${type}=${status} ${reason ?? ''}`, (object) => {
@@ -82,7 +89,8 @@ export async function openScene(stage: Stage, options: SceneOptions = {}): Promi
     },
     close: async () => {
       await scene.operator.stop();
-      for (const name of grantNames(ns, 9)) await plane.request('DELETE', `/apis/rolevend.dev/v1alpha1/rolegrants/${name}`);
+      for (const name of grantNames(ns, 9))
+        await plane.request('DELETE', `/apis/rolevend.dev/v1alpha1/rolegrants/${name}`);
       await ns.remove();
     },
   });

@@ -1,0 +1,143 @@
+import type { AWSAssumeRole, AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
+import { findCondition } from '../../lib/api/conditions.ts';
+import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
+import { objectOf, openStage, type Stage, tripleOf } from '../controllers/aws-assume-role/support.ts';
+import {
+  type CallRecord,
+  expectSuccess,
+  type GatewayControl,
+  type IssuedTriple,
+  type TestNamespace,
+  testNamespace,
+  trustPrincipals,
+} from '../lab/index.ts';
+import type { KillProxy, PassedRequest, Stop } from '../lab/kill-proxy.ts';
+import { eventually } from '../support/eventually.ts';
+import { buildProgram, type Program, type RolevendProcess } from '../support/process.ts';
+
+/** What a test file of processes stands on. */
+export interface Workshop extends Stage {
+  program: Program;
+}
+
+/** The program, and an AWS of its own with the role `app`, which trusts the operator's user. */
+export async function openWorkshop(): Promise<Workshop> {
+  const stage = await openStage();
+  const { aws, keys, stop } = stage;
+  await aws.createRole('app', { trust: trustPrincipals(keys.arn), policies: ['ecr:GetAuthorizationToken'] });
+  const program = await buildProgram();
+  return {
+    ...stage,
+    program,
+    stop: async () => {
+      await program.remove();
+      await stop();
+    },
+  };
+}
+
+/** A namespace whose objects may use every role of the account. No operator works in it yet. */
+export interface Site {
+  ns: TestNamespace;
+  apply(name: string, spec?: Partial<AWSAssumeRoleSpec>, metadata?: object): Promise<void>;
+  /** Throws where there is none. */
+  object(name: string): Promise<AWSAssumeRole>;
+  /** All Secrets of the namespace. */
+  secrets(): Promise<Secret[]>;
+  /** Waits until the object is Ready for its present generation, and gives it. */
+  ready(name: string): Promise<AWSAssumeRole>;
+  /** The AssumeRole calls for its objects, oldest first, also those that were refused or got no answer. */
+  calls(): CallRecord[];
+  /** The sessions that AWS issued for its objects, oldest first. */
+  sessions(): IssuedTriple[];
+  close(): Promise<void>;
+}
+
+/** Makes a namespace and its grant. */
+export async function openSite({ plane, aws }: Stage): Promise<Site> {
+  const ns = await testNamespace(plane);
+  const grants = '/apis/rolevend.dev/v1alpha1/rolegrants';
+  const spec = { namespaces: { names: [ns.name] }, roles: ['arn:self:iam::self:role/*'] };
+  const grant = { apiVersion: 'rolevend.dev/v1alpha1', kind: 'RoleGrant', metadata: { name: ns.name }, spec };
+  expectSuccess(await plane.request('POST', grants, grant), `RoleGrant ${ns.name}`);
+  const prefix = `rolevend-${ns.name}.`;
+  const objects = `/apis/pincette.net/v1/namespaces/${ns.name}/awsassumeroles`;
+  const object = async (name: string) =>
+    expectSuccess(await plane.request<AWSAssumeRole>('GET', `${objects}/${name}`), name);
+  return {
+    ns,
+    object,
+    apply: (name, spec = {}, metadata = {}) => ns.apply(objectOf(name, spec, metadata)),
+    secrets: async () => {
+      const path = `/api/v1/namespaces/${ns.name}/secrets`;
+      return expectSuccess(await plane.request<{ items: Secret[] }>('GET', path), path).items;
+    },
+    ready: (name) =>
+      eventually(`${ns.name}/${name} is ready`, async () => {
+        const found = await object(name);
+        if (!isReady(found)) throw new Error(JSON.stringify(found.status?.conditions));
+        return found;
+      }),
+    calls: () =>
+      aws.gateway
+        .calls({ action: 'AssumeRole' })
+        .filter((call) => call.parameters['RoleSessionName']?.startsWith(prefix)),
+    sessions: () => aws.gateway.issued().filter(({ arn }) => arn.includes(`/${prefix}`)),
+    close: async () => {
+      await plane.request('DELETE', `${grants}/${ns.name}`);
+      await ns.remove();
+    },
+  };
+}
+
+function isReady({ status, metadata }: AWSAssumeRole): boolean {
+  const isTrue = findCondition(status?.conditions, 'Ready')?.status === 'True';
+  return isTrue && status?.observedGeneration === metadata.generation;
+}
+
+/** A request of the operator to the API server in the namespace of a site. */
+export interface Moment {
+  method: string;
+  /** Below the namespace, for example `secrets/app`. */
+  resource: string;
+  at: 'before' | 'after';
+}
+
+/** Kills the operator at a request that is to come. Gives a function that waits for that. */
+export function killedAt(
+  { method, resource, at }: Moment,
+  site: Site,
+  proxy: KillProxy,
+  operator: RolevendProcess,
+): () => Promise<unknown> {
+  const path = new RegExp(`/namespaces/${site.ns.name}/${resource}$`);
+  let isDead = false;
+  const run = async () => {
+    // A status that only tells of a slow issue is not the one meant.
+    if (method === 'PATCH' && !proxy.passed.some(isSecretWrite)) {
+      proxy.stopAt(stop);
+      return 'pass';
+    }
+    await operator.end('SIGKILL');
+    isDead = true;
+    return 'cut';
+  };
+  const stop: Stop = { method, path, at, run };
+  proxy.passed.length = 0;
+  proxy.stopAt(stop);
+  return () => eventually(`${method} ${resource}, at which the operator is killed`, () => isDead);
+}
+
+/** Whether a request changes a Secret. */
+export function isSecretWrite({ method, path }: PassedRequest): boolean {
+  return method !== 'GET' && path.includes('/secrets');
+}
+
+/** Whether a Secret holds one session that AWS issued, or one registry token. */
+export function holdsWhatWasIssued(secret: Secret | undefined, gateway: GatewayControl): boolean {
+  const entries = Object.entries(secret?.data ?? {});
+  const text = Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+  const registry = text['.dockerconfigjson'];
+  if (registry === undefined) return gateway.isOneSession(tripleOf(text));
+  return gateway.ecrTokens().some(({ password }) => registry.includes(password));
+}

@@ -1,0 +1,168 @@
+import { describe, expect, it } from '@jest/globals';
+import { type AWSAssumeRole, withDefaults } from '../../../lib/api/aws-assume-role.ts';
+import type { RoleGrant, RoleGrantSpec } from '../../../lib/api/role-grant.ts';
+import { ask, clampNote, type Surroundings } from '../../../lib/controllers/aws-assume-role/ask.ts';
+import { clampTo } from '../../../lib/credentials/duration.ts';
+import { at, role } from './fixtures.ts';
+
+const ROLE = 'arn:aws:iam::111122223333:role/reader';
+const caller = {
+  arn: 'arn:aws:iam::111122223333:user/operator',
+  accountId: '111122223333',
+  partition: 'aws',
+  isSession: false,
+};
+const grant = (change: Partial<RoleGrantSpec> = {}): RoleGrant => ({
+  apiVersion: 'rolevend.dev/v1alpha1',
+  kind: 'RoleGrant',
+  metadata: { name: 'default' },
+  spec: { namespaces: { names: ['*'] }, roles: ['arn:self:iam::self:role/*'], ...change },
+});
+const around = (change: Partial<Surroundings> = {}): Surroundings => ({
+  caller,
+  identityProblem: undefined,
+  region: 'eu-west-1',
+  grants: [grant()],
+  namespaceLabels: {},
+  ...change,
+});
+const asked = (object: AWSAssumeRole, change: Partial<Surroundings> = {}) =>
+  ask(object, withDefaults(object.spec), around(change));
+
+const hashOf = (object: AWSAssumeRole, grants = [grant()]) => asked(object, { grants }).request?.inputHash;
+
+describe('what an object asks for', () => {
+  it('is one request with the bucket of its identity, Region and operation', () => {
+    const { roleArn, granted, request, obstacle, ...rest } = asked(role());
+    expect({ roleArn, granted, obstacle, rest }).toEqual({
+      roleArn: ROLE,
+      granted: { allowed: true, message: `RoleGrant default allows ${ROLE}` },
+      obstacle: undefined,
+      rest: { bucket: expect.stringContaining('eu-west-1') },
+    });
+    expect(request).toMatchObject({
+      namespace: 'team',
+      name: 'app',
+      roleArn: ROLE,
+      region: 'eu-west-1',
+      durationSeconds: 900,
+    });
+  });
+
+  it('works for an object without a namespace', () => {
+    expect(asked({ ...role(), metadata: { name: 'app' } }).request).toMatchObject({ namespace: '' });
+  });
+
+  it.each<[string, AWSAssumeRole, Partial<Surroundings>, object]>([
+    [
+      'a spec that is wrong, whoever asks',
+      role({ spec: { roleName: '/x', durationSeconds: 60 } }),
+      { caller: undefined },
+      {
+        obstacle: {
+          code: 'InvalidSpec',
+          permanent: true,
+          message: expect.stringMatching(
+            /spec\.roleName.*; .*spec\.durationSeconds|spec\.durationSeconds.*; .*spec\.roleName/,
+          ),
+        },
+      },
+    ],
+    [
+      'no identity, and why',
+      role(),
+      { caller: undefined, identityProblem: 'no credentials found' },
+      { obstacle: { code: 'NoIdentity', permanent: false, message: 'no credentials found' } },
+    ],
+    [
+      'no identity, and nobody knows why',
+      role(),
+      { caller: undefined },
+      { obstacle: { code: 'NoIdentity', permanent: false, message: 'the operator has no AWS identity' } },
+    ],
+    [
+      'no grant',
+      role(),
+      { grants: [] },
+      {
+        roleArn: ROLE,
+        granted: { allowed: false, message: expect.stringContaining('team') },
+        formerHashes: [hashOf(role()), hashOf(role())],
+        obstacle: { code: 'GrantDenied', permanent: true, message: expect.stringContaining(ROLE) },
+      },
+    ],
+    [
+      'a public registry',
+      role({ spec: { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: 'public.ecr.aws/x/y' } }),
+      {},
+      { obstacle: { code: 'InvalidSpec', permanent: true, message: expect.stringContaining('ECR Public') } },
+    ],
+  ])('is hindered by %s', (_what, object, change, expected) => {
+    expect(asked(object, change)).toEqual(expected);
+  });
+
+  it('could have been asked for under a grant that shortened the session, too', () => {
+    const object = role({ spec: { durationSeconds: 3600 }, status: { effectiveDurationSeconds: 1800 } });
+    const { formerHashes } = asked(object, { grants: [] });
+    expect(formerHashes).toEqual([hashOf(object), hashOf(object, [grant({ maxDurationSeconds: 1800 })])]);
+    expect(new Set(formerHashes).size).toBe(2);
+  });
+
+  it('throws on what nobody foresaw', () => {
+    const broken = {
+      ...caller,
+      get isSession(): boolean {
+        throw new TypeError('broken');
+      },
+    };
+    expect(() => asked(role(), { caller: broken })).toThrow(TypeError);
+  });
+});
+
+describe("the role's own maximum", () => {
+  const learned = (reason: string, generation = 2): AWSAssumeRole =>
+    role({
+      spec: { durationSeconds: 43_200 },
+      status: {
+        observedGeneration: generation,
+        effectiveDurationSeconds: 3600,
+        conditions: [{ type: 'DurationClamped', status: 'True', reason, message: '', lastTransitionTime: at(0) }],
+      },
+    });
+
+  it.each([
+    ['is remembered while the generation stays', learned('RoleMaximum'), 3600],
+    ['is forgotten with a new generation', learned('RoleMaximum', 1), 43_200],
+    ['is not what another clamp left', learned('RoleChaining'), 43_200],
+    ['is not known at first', role({ spec: { durationSeconds: 43_200 } }), 43_200],
+  ])('%s', (_what, object, seconds) => {
+    expect(asked(object).request?.durationSeconds).toBe(seconds);
+  });
+});
+
+describe('the condition DurationClamped', () => {
+  const spec = (change: Partial<AWSAssumeRole['spec']> = {}) => withDefaults(role({ spec: change }).spec);
+
+  it('is none where nothing was shortened', () => {
+    expect(clampNote([], spec())).toBeUndefined();
+  });
+
+  it('tells the tightest clamp and its way out', () => {
+    const clamps = [clampTo('RoleChaining', 3600), clampTo('Grant', 1800)];
+    expect(clampNote(clamps, spec())).toEqual({ reason: 'Grant', message: clamps[1]?.message });
+  });
+
+  it.each<[string, Partial<AWSAssumeRole['spec']>, number, boolean]>([
+    ['minRemaining is more than 60 % of what is left', { refresh: { minRemainingSeconds: 2161 } }, 3600, true],
+    ['minRemaining is 60 % of it', { refresh: { minRemainingSeconds: 2160 } }, 3600, false],
+    [
+      'the life is that of a registry token',
+      { refresh: { minRemainingSeconds: 7200 }, secretType: 'EcrDockerConfigJson' },
+      3600,
+      false,
+    ],
+  ])('says what is kept where %s: %p', (_what, change, seconds, isSaid) => {
+    const note = clampNote([clampTo('Grant', seconds)], spec(change));
+    expect(note?.message.includes('2160 s are kept')).toBe(isSaid);
+  });
+});

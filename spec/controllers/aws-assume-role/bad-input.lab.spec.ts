@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { awsAssumeRoleKind, customResourceDefinition } from '../../../lib/api/crd.ts';
+import { applyCrds, type ControlPlane, expectSuccess, startControlPlane, trustPrincipals } from '../../lab/index.ts';
+import { eventually } from '../../support/eventually.ts';
+import { conditionsOf, figure, idle, messageOf, openTimeScene, openTimeStage, settled, type TimeStage } from './probes.ts';
+import { objectOf, type Scene } from './support.ts';
+
+const invalid = { Ready: 'False/InvalidSpec', Stalled: 'True/InvalidSpec', Refreshed: 'False/InvalidSpec' };
+const issued = { Ready: 'True/Issued', Refreshed: 'True/Issued', Granted: 'True/Granted' };
+const good = { roleName: 'app', secretName: 'good', secretType: 'Map' };
+
+/** Specs that an operator of before let in, and what is said about them: the field and the way out. */
+const stored: Record<string, { spec: unknown; says: string[] }> = {
+  'role-name': { spec: { ...good, roleName: 'team//app' }, says: ['spec.roleName: '] },
+  'role-arn': { spec: { ...good, roleName: undefined, roleArn: 'arn:aws:iam::1:role/app' }, says: ['spec.roleArn: '] },
+  'both-roles': { spec: { ...good, roleArn: 'arn:aws:iam::111122223333:role/app' }, says: ['set exactly one of roleName'] },
+  'no-role': { spec: { ...good, roleName: undefined }, says: ['set exactly one of roleName'] },
+  'no-url': { spec: { ...good, secretType: 'EcrDockerConfigJson' }, says: ['spec.ecrRepositoryUrl: ', 'set it to the registry'] },
+  'secret-name': { spec: { ...good, secretName: 'Not_A_Name' }, says: ['spec.secretName: '] },
+  'secret-path': { spec: { ...good, secretName: '../configmaps/kube-root-ca.crt' }, says: ['spec.secretName: '] },
+  'secret-dots': { spec: { ...good, secretName: '..' }, says: ['spec.secretName: '] },
+  'secret-number': { spec: { ...good, secretName: 7 }, says: ['spec.secretName: must be of type string'] },
+  'no-secret': { spec: { roleName: 'app', secretType: 'Map' }, says: ['spec.secretName: Required value'] },
+  'too-short': { spec: { ...good, durationSeconds: 60 }, says: ['spec.durationSeconds: ', 'greater than or equal to 900'] },
+  'too-long': { spec: { ...good, durationSeconds: 50_000 }, says: ['spec.durationSeconds: ', 'less than or equal to 43200'] },
+  'secret-type': { spec: { ...good, secretType: 'Yaml' }, says: ['spec.secretType: ', '"Map", "File", "EcrDockerConfigJson"'] },
+  several: { spec: { roleName: '/', secretName: '_', durationSeconds: 1 }, says: ['spec.roleName', 'spec.secretName', 'spec.durationSeconds'] },
+  'refresh-text': { spec: { ...good, refresh: 'often' }, says: ['spec.refresh: must be of type object'] },
+  empty: { spec: {}, says: ['spec.secretName: Required value'] },
+};
+/** What not even a status can be written for, or only by luck. It must not disturb the others. */
+const hopeless: Record<string, unknown> = { 'no-spec': undefined, 'text-spec': 'app', 'list-spec': ['app'] };
+
+describe('objects that were stored before the rules came', () => {
+  let plane: ControlPlane | undefined;
+  let stage: TimeStage;
+  let scene: Scene;
+
+  beforeAll(async () => {
+    plane = await startControlPlane({ name: 'legacy' });
+    stage = await openTimeStage(plane);
+    await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
+    scene = await openTimeScene(stage);
+    await scene.operator.stop();
+    await storeAll(plane);
+    await scene.restart();
+  }, 60_000);
+
+  afterAll(async () => {
+    await scene?.close();
+    await stage?.stop();
+    await plane?.stop();
+  });
+
+  /** Stores the objects while the definition has no rules, as one of an older operator, and brings ours back. */
+  async function storeAll({ request }: ControlPlane): Promise<void> {
+    const path = `/apis/pincette.net/v1/namespaces/${scene.ns.name}/awsassumeroles`;
+    const named = (name: string, spec: unknown) => ({ ...objectOf(name, {}), spec });
+    const judges = async () => (await request('POST', `${path}?dryRun=All`, named('new', {}))).status === 422;
+    const crd = customResourceDefinition(awsAssumeRoleKind) as { metadata: { name: string }; spec: Versions };
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+    const versions = crd.spec.versions.map((version) => ({ ...version, schema }));
+    const url = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${crd.metadata.name}`;
+    expectSuccess(await request('PATCH', url, { spec: { versions } }), url);
+    await eventually('the old definition', async () => !(await judges()));
+    const specs = { ...Object.fromEntries(Object.entries(stored).map(([name, { spec }]) => [name, spec])), ...hopeless };
+    for (const [name, spec] of Object.entries(specs)) expectSuccess(await request('POST', path, named(name, spec)), name);
+    await applyCrds(request);
+    await eventually('our definition', judges);
+  }
+
+  test('say what is wrong and how to mend it, and nothing is asked of AWS for them', async () => {
+    const seen: Record<string, unknown> = {};
+    for (const [name, { says }] of Object.entries(stored)) {
+      const object = await settled(scene, name, invalid);
+      const message = messageOf(object, 'Stalled');
+      seen[name] = says.filter((words) => !message.includes(words));
+    }
+    expect(seen).toEqual(Object.fromEntries(Object.keys(stored).map((name) => [name, []])));
+    expect(stage.aws.gateway.count('AssumeRole')).toBe(0);
+  });
+
+  test('leave the others alone and keep nobody busy', async () => {
+    await scene.apply('app', {});
+    await settled(scene, 'app', issued);
+    await idle(scene);
+    const before = await figure(scene, 'workqueue_adds_total');
+    stage.clock.skip(60_000);
+    await idle(scene);
+    const again = (await figure(scene, 'workqueue_adds_total')) - before;
+    expect({ again: again <= Object.keys(hopeless).length, healthy: scene.operator.operator.healthy() }).toEqual({
+      again: true,
+      healthy: true,
+    });
+  });
+
+  test('are used as soon as they are mended', async () => {
+    await scene.apply('several', { secretName: 'several', durationSeconds: 900 });
+    await settled(scene, 'several', issued);
+    for (const name of Object.keys(hopeless)) {
+      await scene.apply(name, {});
+      await settled(scene, name, issued);
+    }
+  });
+
+  test('can be deleted', async () => {
+    const names = [...Object.keys(stored), ...Object.keys(hopeless)];
+    const { code } = await scene.ns.kubectl('delete', 'awsassumeroles.pincette.net', ...names);
+    expect({ code, app: conditionsOf(await scene.get('app')) }).toEqual({ code: 0, app: issued });
+  });
+});
+
+interface Versions {
+  versions: object[];
+}

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { trustPrincipals } from '../../lab/aws/index.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type App, assumptions, eventsOf, openApp, patch } from './observe.ts';
+import { tripleOf } from './support.ts';
+
+const REGISTRY = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';
+
+describe('a change of an AWSAssumeRole', () => {
+  let app: App;
+
+  beforeAll(async () => {
+    app = await openApp();
+    await app.stage.aws.createRole('other', { trust: trustPrincipals(app.stage.keys.arn) });
+    for (const name of ['request', 'labels', 'name', 'type', 'immutable']) await app.scene.apply(name, {});
+    for (const name of ['request', 'labels', 'name', 'type', 'immutable']) await app.scene.ready(name);
+  });
+
+  afterAll(async () => {
+    await app?.close();
+  });
+
+  const change = async (name: string, spec: object) => {
+    await patch(app.scene, `aar/${name}`, { spec });
+    return (await app.scene.ready(name)).status ?? {};
+  };
+  const calls = (name: string) => assumptions(app.stage, app.scene, name);
+  const secretOf = async (name: string) => {
+    const secret = await app.scene.secret(name);
+    if (secret === undefined) throw new Error(`no Secret ${name}`);
+    return secret;
+  };
+
+  test('of its duration or its role issues at once, into the same Secret', async () => {
+    const { uid } = (await secretOf('request')).metadata;
+    const longer = await change('request', { durationSeconds: 1800 });
+    expect({ calls: calls('request').length, seconds: longer.effectiveDurationSeconds }).toEqual({
+      calls: 2,
+      seconds: 1800,
+    });
+    expect(calls('request')[1]?.parameters['DurationSeconds']).toBe('1800');
+    const another = await change('request', { roleName: 'other' });
+    const secret = await secretOf('request');
+    expect({ calls: calls('request').length, role: calls('request')[2]?.role, roleArn: another.roleArn }).toEqual({
+      calls: 3,
+      role: app.stage.aws.roleArn('other'),
+      roleArn: app.stage.aws.roleArn('other'),
+    });
+    expect({ uid: secret.metadata.uid, key: secret.text['awsAccessKeyId'] }).toEqual({ uid, key: another.accessKeyId });
+  });
+
+  test('of the labels and annotations for its Secret asks STS for nothing and takes dropped keys away', async () => {
+    await app.scene.ns.kubectl('label', 'secret', 'labels', 'foreign=kept');
+    await app.scene.ns.kubectl('annotate', 'secret', 'labels', 'example.org/foreign=kept');
+    const shown = async () => {
+      const { metadata } = await secretOf('labels');
+      const notOurs = ([key]: [string, string]) => !key.startsWith('rolevend.dev/') && key !== 'aws-assume-role';
+      const pick = (map: Record<string, string> = {}) => Object.fromEntries(Object.entries(map).filter(notOurs));
+      return { labels: pick(metadata.labels), annotations: pick(metadata.annotations) };
+    };
+    await change('labels', { metadata: { labels: { a: '1', b: '1' }, annotations: { 'example.org/x': '1' } } });
+    expect(await shown()).toEqual({
+      labels: { foreign: 'kept', a: '1', b: '1' },
+      annotations: { 'example.org/foreign': 'kept', 'example.org/x': '1' },
+    });
+    await change('labels', { metadata: { labels: { a: null, b: '2' }, annotations: null } });
+    expect(await shown()).toEqual({
+      labels: { foreign: 'kept', b: '2' },
+      annotations: { 'example.org/foreign': 'kept' },
+    });
+    await change('labels', { metadata: null });
+    expect(await shown()).toEqual({ labels: { foreign: 'kept' }, annotations: { 'example.org/foreign': 'kept' } });
+    expect(calls('labels')).toHaveLength(1);
+    expect(await eventsOf(app.scene, 'labels')).not.toContain('Normal DriftRepaired');
+  });
+
+  test('of its refresh settings asks STS for nothing and moves the next refresh', async () => {
+    const before = await app.scene.status('labels');
+    const after = await change('labels', { refresh: { percent: 40, jitterPercent: 0 } });
+    expect(after.nextRefreshAt).not.toBe(before.nextRefreshAt);
+    expect(after.expiresAt).toBe(before.expiresAt);
+    expect(calls('labels')).toHaveLength(1);
+  });
+
+  test('of the name of its Secret writes the new one and removes the old one', async () => {
+    const status = await change('name', { secretName: 'renamed' });
+    await eventually('the end of the old Secret', async () => (await app.scene.secret('name')) === undefined);
+    const secret = await secretOf('renamed');
+    expect(app.stage.aws.gateway.isOneSession(tripleOf(secret.text))).toBe(true);
+    expect(status.secretRef).toEqual({
+      name: 'renamed',
+      uid: secret.metadata.uid,
+      resourceVersion: secret.metadata.resourceVersion,
+    });
+    expect(calls('name')).toHaveLength(2);
+  });
+
+  test('of its form replaces the data as a whole, and the Secret where its type cannot stay', async () => {
+    const map = await secretOf('type');
+    await change('type', { secretType: 'File' });
+    const file = await secretOf('type');
+    expect({ uid: file.metadata.uid, keys: Object.keys(file.text) }).toEqual({
+      uid: map.metadata.uid,
+      keys: ['credentials'],
+    });
+    await app.scene.ns.kubectl('label', 'secret', 'type', 'foreign=kept');
+    const status = await change('type', { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: REGISTRY });
+    const ecr = await secretOf('type');
+    expect({ type: ecr.type, keys: Object.keys(ecr.text), foreign: ecr.metadata.labels?.['foreign'] }).toEqual({
+      type: 'kubernetes.io/dockerconfigjson',
+      keys: ['.dockerconfigjson'],
+      foreign: 'kept',
+    });
+    expect(ecr.metadata.uid).not.toBe(file.metadata.uid);
+    expect(status.secretRef?.uid).toBe(ecr.metadata.uid);
+    expect(calls('type')).toHaveLength(3);
+  });
+
+  test('comes through where somebody made the Secret immutable', async () => {
+    await patch(app.scene, 'secret/immutable', { immutable: true });
+    const frozen = await secretOf('immutable');
+    const status = await change('immutable', { durationSeconds: 1800 });
+    const fresh = await secretOf('immutable');
+    expect({ immutable: fresh.immutable, key: fresh.text['awsAccessKeyId'] }).toEqual({
+      immutable: undefined,
+      key: status.accessKeyId,
+    });
+    expect(fresh.metadata.uid).not.toBe(frozen.metadata.uid);
+    expect(calls('immutable')).toHaveLength(2);
+  });
+});

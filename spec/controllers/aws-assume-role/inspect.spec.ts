@@ -1,0 +1,194 @@
+import { describe, expect, it } from '@jest/globals';
+import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
+import { annotations } from '../../../lib/api/names.ts';
+import { type Inspection, inspectSecret } from '../../../lib/controllers/aws-assume-role/inspect.ts';
+import { type Secret, sessionAnnotations } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { objectStore, secretStore } from '../../../lib/controllers/aws-assume-role/watch.ts';
+import type { KubeClient } from '../../../lib/kube/client.ts';
+import { KubeError } from '../../../lib/kube/errors.ts';
+import { secrets as secretResource } from '../../../lib/kube/objects.ts';
+import { digest } from '../../../lib/secrets/render.ts';
+import { at, HOUR, reference, role, secretMeta, session, T0 } from './fixtures.ts';
+
+const data = { awsAccessKeyId: 'ASIAONE' };
+const encoded = { awsAccessKeyId: Buffer.from('ASIAONE').toString('base64') };
+const ownerAnnotations = { [annotations.owner]: 'app', [annotations.ownerUid]: 'u-app' };
+const written = { ...sessionAnnotations(session(), digest(data)), ...ownerAnnotations };
+const secret = (
+  meta: Parameters<typeof secretMeta>[0] = {},
+  values: Record<string, string> | undefined = encoded,
+): Secret => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  type: 'Opaque',
+  metadata: secretMeta({ annotations: written, ...meta }),
+  data: values,
+});
+const secretRef = { name: 'creds', uid: 's-1', resourceVersion: '7' };
+const known = { secretRef, accessKeyId: 'ASIAONE', issuedAt: at(0), expiresAt: at(HOUR) };
+
+interface Scene {
+  object?: AWSAssumeRole;
+  others?: AWSAssumeRole[];
+  cached?: Secret;
+  /** What the stub answers to the first, second, … read. */
+  live?: (Secret | KubeError)[];
+}
+
+const failure = (status: number, code: string) =>
+  new KubeError({ verb: 'get', resource: secretResource, ref: { name: 'creds' } }, { status, code });
+
+/** Inspects with a stub client that gives the scripted answers, and tells the reads: `meta` or `whole`. */
+async function inspect({
+  object = role(),
+  others = [],
+  cached,
+  live = [],
+}: Scene): Promise<{ seen: Inspection; reads: string[] }> {
+  const reads: string[] = [];
+  const get = async (_resource: unknown, _ref: unknown, options: { metadataOnly?: boolean }) => {
+    const answer = live[reads.length] ?? failure(404, 'NotFound');
+    reads.push(options.metadataOnly ? 'meta' : 'whole');
+    if (answer instanceof KubeError) throw answer;
+    return answer;
+  };
+  const objects = objectStore();
+  objects.replace(undefined, [object, ...others], '9');
+  const secrets = secretStore();
+  if (cached) secrets.replace(undefined, [cached], '9');
+  const client = { get } as unknown as KubeClient;
+  return {
+    seen: await inspectSecret(object, { client, objects, secrets, signal: new AbortController().signal, now: T0 }),
+    reads,
+  };
+}
+
+const other = (name: string, ms: number) => role({ metadata: { name, uid: `u-${name}`, creationTimestamp: at(ms) } });
+
+describe('our own write', () => {
+  it('is known without a request', async () => {
+    const { seen, reads } = await inspect({ object: role({ status: known }), cached: secret() });
+    expect(reads).toEqual([]);
+    expect(seen).toEqual({ state: 'intact', meta: secret().metadata, record: { ...session(), assumed: false } });
+  });
+
+  it.each([
+    ['version', { resourceVersion: '8' }],
+    ['uid', { uid: 's-2' }],
+  ])('is read anew with another %s', async (_what, change) => {
+    const { seen, reads } = await inspect({
+      object: role({ status: known }),
+      cached: secret(change),
+      live: [secret(change)],
+    });
+    expect([seen.state, reads]).toEqual(['intact', ['whole']]);
+  });
+});
+
+describe('a Secret that is ours', () => {
+  it.each<[string, Secret, string]>([
+    ['intact', secret(), 'intact'],
+    ['edited where a value differs', secret({}, { awsAccessKeyId: 'eA==' }), 'edited'],
+    ['edited where a key is added', secret({}, { ...encoded, more: '' }), 'edited'],
+    ['edited where all data are gone', { ...secret(), data: {} }, 'edited'],
+  ])('is %s', async (_what, live, state) => {
+    const { seen, reads } = await inspect({ live: [live, live] });
+    expect([seen.state, seen.live, reads]).toEqual([state, live, ['meta', 'whole']]);
+  });
+
+  it('without data at all is read like an empty one', async () => {
+    const { data: _, ...live } = secret();
+    expect((await inspect({ live: [live, live] })).seen.state).toBe('edited');
+  });
+
+  it('from a legacy operator is intact, and its life follows from the status', async () => {
+    const live = secret({ annotations: {}, labels: {} });
+    const ready = { type: 'Ready', status: 'True', reason: 'r', message: 'm', lastTransitionTime: at(0) } as const;
+    const { seen } = await inspect({ object: role({ status: { conditions: [ready] } }), live: [live, live] });
+    const record = { issuedAt: T0, expiresAt: T0 + 900_000, assumed: true };
+    expect(seen).toEqual({ state: 'intact', meta: live.metadata, live, record });
+  });
+
+  it('that vanishes between two reads is absent', async () => {
+    const { seen, reads } = await inspect({ live: [secret()] });
+    expect([seen, reads]).toEqual([{ state: 'absent' }, ['meta', 'whole']]);
+  });
+
+  it('that becomes foreign between two reads is refused without a look at its data', async () => {
+    const foreign = secret({ annotations: {}, ownerReferences: [] });
+    const { seen } = await inspect({ live: [secret(), foreign] });
+    expect([seen.blocked?.reason, seen.live]).toEqual(['AdoptionRefused', undefined]);
+  });
+});
+
+it('has no session to tell where the annotations are gone from our own Secret', async () => {
+  const live = secret({ annotations: ownerAnnotations });
+  const { seen } = await inspect({ object: role({ status: { secretRef } }), live: [live, live] });
+  expect(seen).toEqual({ state: 'edited', meta: live.metadata, live, record: undefined });
+});
+
+describe("somebody else's Secret", () => {
+  it('is judged by its metadata alone', async () => {
+    const foreign = secret({ annotations: {}, labels: {}, ownerReferences: [] });
+    const { seen, reads } = await inspect({ live: [foreign] });
+    expect(reads).toEqual(['meta']);
+    expect(seen).toEqual({
+      state: 'absent',
+      meta: foreign.metadata,
+      blocked: { reason: 'AdoptionRefused', message: expect.stringContaining('Secret "creds" exists') },
+    });
+  });
+
+  it('is left to the living object that owns it', async () => {
+    const live = secret({ ownerReferences: [reference('u-other')] });
+    const { seen } = await inspect({ others: [other('other', 9000)], cached: live });
+    expect(seen.blocked).toEqual({
+      reason: 'ConflictingSecret',
+      message: expect.stringContaining('"other" owns Secret "creds"'),
+    });
+  });
+
+  it('is taken over where its owner was an earlier object of this name', async () => {
+    const annotated = { ...written, [annotations.ownerUid]: 'u-dead' };
+    const live = secret({ ownerReferences: [reference('u-dead')], annotations: annotated });
+    expect((await inspect({ cached: live })).seen).toEqual({ state: 'stale', meta: live.metadata });
+  });
+});
+
+describe('where no Secret stands', () => {
+  it.each<[string, AWSAssumeRole[], string | undefined]>([
+    ['the only one goes ahead', [], undefined],
+    ['the older one goes first', [other('elder', -1000)], 'elder'],
+    ['this one goes before a younger', [other('younger', 1000)], undefined],
+    ['of the same second, the lower uid goes first', [role({ metadata: { name: 'twin', uid: 'u-a' } })], 'twin'],
+    ['of the same second, this uid is the lower', [role({ metadata: { name: 'twin', uid: 'u-z' } })], undefined],
+    [
+      'one without a time counts as the oldest',
+      [role({ metadata: { name: 'old', uid: 'u-old', creationTimestamp: '' } })],
+      'old',
+    ],
+    [
+      'an older one that is being deleted does not count',
+      [role({ metadata: { ...other('elder', -1000).metadata, deletionTimestamp: at(0) } })],
+      undefined,
+    ],
+    [
+      'an older one of another namespace does not count',
+      [role({ metadata: { ...other('elder', -1000).metadata, namespace: 'x' } })],
+      undefined,
+    ],
+  ])('%s', async (_what, others, winner) => {
+    const { seen } = await inspect({ others });
+    expect([seen.state, seen.blocked?.reason]).toEqual(['absent', winner && 'ConflictingSecret']);
+    expect(seen.blocked?.message ?? '').toContain(winner ?? '');
+  });
+
+  it('works without namespace and time', async () => {
+    const object = { ...role(), metadata: { name: 'app', uid: 'u-app' } };
+    expect((await inspect({ object })).seen).toEqual({ state: 'absent' });
+  });
+});
+
+it('passes on what the API server answers otherwise', async () => {
+  await expect(inspect({ live: [failure(503, 'ServiceUnavailable')] })).rejects.toMatchObject({ status: 503 });
+});

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parseTime } from '../../../lib/clock.ts';
+import { trustPrincipals } from '../../lab/aws/index.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type App, assumptions, openFastApp, requestRefresh, writes } from './observe.ts';
+
+describe('the annotation rolevend.dev/refresh-requested-at', () => {
+  let app: App;
+
+  beforeAll(async () => {
+    app = await openFastApp();
+  });
+
+  afterAll(async () => {
+    await app?.close();
+  });
+
+  const handled = (name: string, value: string) =>
+    eventually(`${value} is handled`, async () => (await app.scene.status(name)).lastHandledRefreshRequest === value);
+
+  test('brings one new session, into the same Secret', async () => {
+    const { scene, stage } = app;
+    await scene.apply('app', {});
+    const before = await scene.ready('app');
+    await requestRefresh(scene, 'app', 'please');
+    await handled('app', 'please');
+    const after = await scene.status('app');
+    const secret = await scene.secret('app');
+    expect(assumptions(stage, scene, 'app')).toHaveLength(2);
+    expect(secret?.text['awsAccessKeyId']).toBe(after.accessKeyId);
+    expect(after.accessKeyId).not.toBe(before.status?.accessKeyId);
+    expect(after.secretRef).toEqual({
+      name: 'app',
+      uid: before.status?.secretRef?.uid,
+      resourceVersion: secret?.metadata.resourceVersion,
+    });
+    expect((await writes(stage, scene)).slice(-2)).toEqual(['update secrets app', 'patch awsassumeroles/status app']);
+  });
+
+  test('holds for one refresh only, also over a restart', async () => {
+    const { scene, stage } = app;
+    await scene.restart();
+    await scene.apply('later', {});
+    await scene.ready('later');
+    expect(assumptions(stage, scene, 'app')).toHaveLength(2);
+  });
+
+  test('is followed at most once in 30 seconds', async () => {
+    const { scene, stage } = app;
+    await requestRefresh(scene, 'later', 'first');
+    await handled('later', 'first');
+    await requestRefresh(scene, 'later', 'second');
+    await requestRefresh(scene, 'later', 'third');
+    await handled('later', 'third');
+    const [, first, second, ...others] = assumptions(stage, scene, 'later').map(({ at }) => at);
+    expect(others).toEqual([]);
+    // Times of the operator are whole seconds.
+    expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(29_000);
+  });
+
+  test('beats the back-off of a permanent failure', async () => {
+    const { scene, stage } = app;
+    const { gateway } = stage.aws;
+    await stage.aws.createRole('stuck', { trust: trustPrincipals(stage.keys.arn) });
+    gateway.fail({ action: 'AssumeRole', role: 'stuck', with: 'MalformedPolicyDocument', times: 2 });
+    await scene.apply('stuck', { roleName: 'stuck' });
+    const { status } = await scene.condition('stuck', 'Stalled', 'True', 'MalformedPolicyDocument');
+    await requestRefresh(scene, 'stuck', 'in vain');
+    await eventually('the second try', () => assumptions(stage, scene, 'stuck').length === 2);
+    expect((await scene.status('stuck')).lastHandledRefreshRequest).toBeUndefined();
+    await requestRefresh(scene, 'stuck', 'again');
+    await scene.ready('stuck');
+    const after = await scene.status('stuck');
+    expect(assumptions(stage, scene, 'stuck')).toHaveLength(3);
+    expect(after.lastHandledRefreshRequest).toBe('again');
+    expect((parseTime(after.issuedAt) ?? 0) - (parseTime(status?.lastAttemptAt) ?? 0)).toBeLessThan(300_000);
+  });
+});
