@@ -6,11 +6,12 @@ import { ask } from './ask.ts';
 import { inspectSecret } from './inspect.ts';
 import { issue } from './issue.ts';
 import { type Memory, recall } from './memory.ts';
+import { laterLegacyWriter } from './ownership.ts';
 import { dueOf, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
 import { type IssueReason, inputChanged, isSameRequest, plan } from './plan.ts';
 import { removeFormer, repairMetadata } from './repair.ts';
 import { report } from './report.ts';
-import { laterLegacyWriter, uidOf } from './secret.ts';
+import { uidOf } from './secret.ts';
 
 /** After this time in milliseconds without a result the status says what is going on. */
 const PENDING_AFTER_MS = 700;

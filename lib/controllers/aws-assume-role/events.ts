@@ -5,7 +5,7 @@ import type { EventRecorder } from '../../kube/events.ts';
 import type { Obstacle } from './ask.ts';
 import type { Failure } from './backoff.ts';
 import type { IssueReason } from './plan.ts';
-import type { SessionRecord } from './secret.ts';
+import type { SessionRecord } from './session-record.ts';
 
 /** What users read in `kubectl describe`. Repetitions are held back by the recorder. */
 export class Announcer {

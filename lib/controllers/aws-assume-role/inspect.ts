@@ -6,8 +6,10 @@ import { isNotFound } from '../../kube/errors.ts';
 import { isDeleting, type KubeObject, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
 import type { Store } from '../../kube/store.ts';
 import { digest } from '../../secrets/render.ts';
+import { type Ownership, ownershipOf } from './ownership.ts';
 import type { SecretState } from './plan.ts';
-import { assumedRecord, type Ownership, ownershipOf, type Secret, type SessionRecord, uidOf } from './secret.ts';
+import { type Secret, uidOf } from './secret.ts';
+import { assumedRecord, type SessionRecord } from './session-record.ts';
 import { trustedRecord } from './trusted-record.ts';
 
 /** Names of the indexes that this controller needs. */

@@ -10,7 +10,8 @@ import { judge } from './inspect.ts';
 import { repaired } from './memory.ts';
 import { handledRefresh, type Pass, requestDigest, requestedRefresh, serverNow, type VendingContext } from './pass.ts';
 import { type IssueReason, isSameRequest } from './plan.ts';
-import { desiredMetadata, type SessionRecord, sessionAnnotations } from './secret.ts';
+import { desiredMetadata } from './secret-metadata.ts';
+import { type SessionRecord, sessionAnnotations } from './session-record.ts';
 import { ForeignSecretError, writeSecret } from './write.ts';
 
 /**

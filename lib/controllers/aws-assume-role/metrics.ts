@@ -1,6 +1,6 @@
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { type Counter, counter, type Gauge, gauge, type Histogram, histogram, type Metrics } from '../../metrics.ts';
-import type { SessionRecord } from './secret.ts';
+import type { SessionRecord } from './session-record.ts';
 
 /** The figures of this controller. */
 export class VendingMetrics {

@@ -16,7 +16,8 @@ import type { Inspection } from './inspect.ts';
 import type { Memory } from './memory.ts';
 import type { VendingMetrics } from './metrics.ts';
 import { inputChanged, nextRefreshAt, type Situation } from './plan.ts';
-import { type SessionRecord, uidOf } from './secret.ts';
+import { uidOf } from './secret.ts';
+import type { SessionRecord } from './session-record.ts';
 
 /** What every step of a pass works with. */
 export interface VendingContext {

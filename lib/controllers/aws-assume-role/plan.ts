@@ -1,7 +1,7 @@
 import type { RefreshSettings } from '../../api/aws-assume-role.ts';
 import { type Failure, nextAttemptAt, repairDelay } from './backoff.ts';
 import { dueAt, MAX_ECR_AGE_MS } from './due.ts';
-import type { SessionRecord } from './secret.ts';
+import type { SessionRecord } from './session-record.ts';
 
 /** Why a credential is issued, as a word for metrics and Events. */
 export type IssueReason = 'Missing' | 'Restored' | 'Drift' | 'InputChanged' | 'RefreshRequested' | 'Due';

@@ -4,7 +4,9 @@ import { type KubeObject, type ObjectMeta, refOf, secrets, withoutManagedFields 
 import { digest } from '../../secrets/render.ts';
 import { judge, ownerUidIndex, plainData } from './inspect.ts';
 import type { Pass, VendingContext } from './pass.ts';
-import { desiredMetadata, metadataDrifted, type Secret, sessionAnnotations, uidOf } from './secret.ts';
+import { type Secret, uidOf } from './secret.ts';
+import { desiredMetadata, metadataDrifted } from './secret-metadata.ts';
+import { sessionAnnotations } from './session-record.ts';
 
 /**
  * Puts labels, annotations and owner of a good Secret right, and takes a legacy operator's Secret over. The data stay as

@@ -8,7 +8,8 @@ import { type Failure, nextAttemptAt } from './backoff.ts';
 import { dueOf, handledRefresh, isCurrent, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
 import { plan } from './plan.ts';
 import { goneOrThrow } from './repair.ts';
-import { type SessionRecord, uidOf } from './secret.ts';
+import { uidOf } from './secret.ts';
+import type { SessionRecord } from './session-record.ts';
 import { statusOf, statusPatch, type View } from './status.ts';
 
 /** Writes the status that follows from what the pass knows, if it says anything new, and the Events that go with it. */

@@ -9,7 +9,7 @@ import {
 } from '../../api/conditions.ts';
 import { parseTime, rfc3339 } from '../../clock.ts';
 import type { Failure } from './backoff.ts';
-import type { SessionRecord } from './secret.ts';
+import type { SessionRecord } from './session-record.ts';
 
 /** All that the status of an object follows from. */
 export interface View {

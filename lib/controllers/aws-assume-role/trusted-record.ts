@@ -3,7 +3,7 @@ import { findCondition } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
 import { parseTime } from '../../clock.ts';
 import type { ObjectMeta } from '../../kube/objects.ts';
-import { recordOf, type SessionRecord } from './secret.ts';
+import { recordOf, type SessionRecord } from './session-record.ts';
 
 /** Longest life that AWS grants, in milliseconds. */
 const MAX_LIFE_MS = 12 * 3600_000;

@@ -2,7 +2,7 @@ import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { isDeleting, type KubeObject, keyOf } from '../../kube/objects.ts';
 import { type Change, Store } from '../../kube/store.ts';
 import { ownerUidIndex, secretNameIndex, uidIndex } from './inspect.ts';
-import { ownerNames, ownerUids } from './secret.ts';
+import { ownerNames, ownerUids } from './ownership.ts';
 
 /** Finds the objects of a namespace. */
 const namespaceIndex = 'namespace';

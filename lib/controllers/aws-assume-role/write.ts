@@ -3,7 +3,8 @@ import { RolevendError } from '../../errors.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound, isUidMismatch, KubeError } from '../../kube/errors.ts';
 import { keyOf, type ObjectMeta, secrets } from '../../kube/objects.ts';
-import type { Ownership, Secret } from './secret.ts';
+import type { Ownership } from './ownership.ts';
+import type { Secret } from './secret.ts';
 
 /** A Secret as it shall be. `metadata` is made from that of the Secret which stands, so that foreign labels survive. */
 export interface DesiredSecret {

@@ -58,7 +58,11 @@ describe('a role that denies access', () => {
     const requestId = object.status?.lastRequestId ?? 'none';
     const identity = `{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"${roleArn}"}`;
     const principal = `{"AWS":"${stage.keys.arn}"}`;
-    expect({ gaps: gaps('missing'), message: messageOf(object, 'Stalled'), secret: await scene.secret('missing') }).toEqual({
+    expect({
+      gaps: gaps('missing'),
+      message: messageOf(object, 'Stalled'),
+      secret: await scene.secret('missing'),
+    }).toEqual({
       gaps: [5, 10, 20],
       message:
         `STS AssumeRole for ${roleArn} in eu-central-1 failed (AccessDenied, request id ${requestId}). ` +
@@ -76,11 +80,13 @@ describe('a role that denies access', () => {
     await stage.aws.updateTrust('late', trust());
     stage.clock.skip(5 * SECOND);
     const { status } = await settled(scene, 'late', issued);
-    expect({ calls: calls('late').length, failures: status?.consecutiveFailures, code: status?.lastErrorCode }).toEqual({
-      calls: 2,
-      failures: 0,
-      code: undefined,
-    });
+    expect({ calls: calls('late').length, failures: status?.consecutiveFailures, code: status?.lastErrorCode }).toEqual(
+      {
+        calls: 2,
+        failures: 0,
+        code: undefined,
+      },
+    );
   });
 
   test('for good is asked every 10 minutes, and what it was repaired with is found by itself', async () => {

@@ -1,7 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { idle, messageOf, openTimeScene, openTimeStage, requestRefresh, roleSession, settled, type TimeStage } from './probes.ts';
+import {
+  idle,
+  messageOf,
+  openTimeScene,
+  openTimeStage,
+  requestRefresh,
+  roleSession,
+  settled,
+  type TimeStage,
+} from './probes.ts';
 import type { Scene } from './support.ts';
 
 const issued = { Ready: 'True/Issued', Refreshed: 'True/Issued', Granted: 'True/Granted' };
@@ -42,7 +51,11 @@ describe('a session', () => {
     await scene.apply('app', { roleName: 'hour', durationSeconds: 7200 });
     const object = await settled(scene, 'app', clamped);
     const { issuedAt = '', expiresAt = '', effectiveDurationSeconds } = object.status ?? {};
-    expect({ asked: asked('hour'), effectiveDurationSeconds, life: Date.parse(expiresAt) - Date.parse(issuedAt) }).toEqual({
+    expect({
+      asked: asked('hour'),
+      effectiveDurationSeconds,
+      life: Date.parse(expiresAt) - Date.parse(issuedAt),
+    }).toEqual({
       asked: ['7200 ValidationError', '3600 OK'],
       effectiveDurationSeconds: 3600,
       life: 3_600_000,
@@ -73,13 +86,7 @@ describe('a session', () => {
     await settled(scene, 'app', issued);
     await scene.apply('app', { roleName: 'hour', durationSeconds: 10_800 });
     await settled(scene, 'app', { ...issued, DurationClamped: 'True/RoleMaximum' });
-    expect(asked('hour')).toEqual([
-      '7200 ValidationError',
-      '3600 OK',
-      '3600 OK',
-      '10800 ValidationError',
-      '3600 OK',
-    ]);
+    expect(asked('hour')).toEqual(['7200 ValidationError', '3600 OK', '3600 OK', '10800 ValidationError', '3600 OK']);
   });
 
   test('of an operator that is a role session itself is asked for with an hour at most', async () => {

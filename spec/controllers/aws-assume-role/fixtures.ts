@@ -11,7 +11,7 @@ import type { Failure } from '../../../lib/controllers/aws-assume-role/backoff.t
 import { type Memory, recall } from '../../../lib/controllers/aws-assume-role/memory.ts';
 import type { Pass } from '../../../lib/controllers/aws-assume-role/pass.ts';
 import type { Situation } from '../../../lib/controllers/aws-assume-role/plan.ts';
-import { type SessionRecord, sessionAnnotations } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { type SessionRecord, sessionAnnotations } from '../../../lib/controllers/aws-assume-role/session-record.ts';
 import type { IssueRequest } from '../../../lib/credentials/request.ts';
 import type { ObjectMeta, OwnerReference } from '../../../lib/kube/objects.ts';
 

@@ -22,7 +22,12 @@ describe('a tenant whose namespace is granted role/team-a/* and its own role/ten
     const roles = ['arn:self:iam::self:role/team-a/*', 'arn:self:iam::self:role/tenants/${namespace}/*'];
     scene = await openScene(stage, { grants: [{ roles }] });
     const trust = trustPrincipals(keys.arn);
-    const paths = { reader: '/team-a/', admin: '/team-b/', mine: `/tenants/${scene.ns.name}/`, theirs: '/tenants/shop/' };
+    const paths = {
+      reader: '/team-a/',
+      admin: '/team-b/',
+      mine: `/tenants/${scene.ns.name}/`,
+      theirs: '/tenants/shop/',
+    };
     for (const [name, path] of Object.entries(paths)) await aws.createRole(name, { trust, path });
     const partner = await aws.account(PARTNER);
     await partner.createRole('open', { trust, path: '/team-a/' });
@@ -81,7 +86,9 @@ describe('a tenant whose namespace is granted role/team-a/* and its own role/ten
     { roleName: 'team-a/reader', sessionName: 'rolevend-shop.theirs' },
     { roleName: 'team-a/reader', externalId: 'rolevend:lab/shop/theirs' },
   ])('cannot store %j', async (spec) => {
-    await expect(scene.apply('refused', spec)).rejects.toThrow(/is invalid: spec\.(roleName|roleArn|sessionName|externalId)/);
+    await expect(scene.apply('refused', spec)).rejects.toThrow(
+      /is invalid: spec\.(roleName|roleArn|sessionName|externalId)/,
+    );
   });
 
   test('keeps the old Secret as it is when an object turns to a role that is not granted', async () => {
@@ -124,9 +131,10 @@ describe('a tenant whose namespace is granted role/team-a/* and its own role/ten
     const { status } = await scene.ready('shared');
     const secret = await scene.secret('shared');
     const session = `arn:aws:sts::${PARTNER}:assumed-role/shared/rolevend-${scene.ns.name}.shared`;
-    expect({ session: status?.assumedRoleArn, isOne: stage.aws.gateway.isOneSession(tripleOf(secret?.text ?? {})) }).toEqual(
-      { session, isOne: true },
-    );
+    expect({
+      session: status?.assumedRoleArn,
+      isOne: stage.aws.gateway.isOneSession(tripleOf(secret?.text ?? {})),
+    }).toEqual({ session, isOne: true });
     expect(conditionsOf(await scene.get('shared'))).toMatchObject({ Granted: 'True/Granted' });
   });
 });

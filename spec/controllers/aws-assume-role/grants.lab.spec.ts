@@ -1,7 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { expectSuccess, trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { conditionsOf, grant, messageOf, openTimeScene, openTimeStage, revoke, settled, type TimeStage } from './probes.ts';
+import {
+  conditionsOf,
+  grant,
+  messageOf,
+  openTimeScene,
+  openTimeStage,
+  revoke,
+  settled,
+  type TimeStage,
+} from './probes.ts';
 import type { Scene, SceneOptions } from './support.ts';
 
 const denied = {

@@ -48,7 +48,9 @@ describe("the operator's own identity", () => {
   /** As the SDK's chain, which finds what a Pod has been given meanwhile. */
   async function provider(): Promise<BaseCredentials> {
     if (credentials !== undefined) return { ...credentials };
-    throw Object.assign(new Error('Could not load credentials from any providers'), { name: 'CredentialsProviderError' });
+    throw Object.assign(new Error('Could not load credentials from any providers'), {
+      name: 'CredentialsProviderError',
+    });
   }
 
   async function open(): Promise<Scene> {
@@ -65,7 +67,10 @@ describe("the operator's own identity", () => {
     expect(problems(at)).toEqual([expect.stringContaining(problem)]);
     expect(problems(at)[0]).toContain('EKS Pod Identity: associate an IAM role');
     expect(messageOf(object, 'Ready')).toContain(problem);
-    expect({ calls: stage.aws.gateway.calls().filter(({ service }) => service === 'sts'), secret: await at.secret('app') }).toEqual({
+    expect({
+      calls: stage.aws.gateway.calls().filter(({ service }) => service === 'sts'),
+      secret: await at.secret('app'),
+    }).toEqual({
       calls: [],
       secret: undefined,
     });

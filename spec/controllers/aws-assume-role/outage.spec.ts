@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Failure } from '../../../lib/controllers/aws-assume-role/backoff.ts';
 import { plan } from '../../../lib/controllers/aws-assume-role/plan.ts';
-import type { SessionRecord } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import type { SessionRecord } from '../../../lib/controllers/aws-assume-role/session-record.ts';
 import { defaultRefresh, failed, HOUR, MINUTE, SECOND, session, situation, T0 } from './fixtures.ts';
 
 interface Outage {

@@ -1,6 +1,6 @@
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
-import { annotations } from '../../../lib/api/names.ts';
 import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
+import { annotations } from '../../../lib/api/names.ts';
 import type { BaseCredentials } from '../../../lib/aws/options.ts';
 import { type AttachedControlPlane, expectSuccess, sharedControlPlane, startAws } from '../../lab/index.ts';
 import { SkipClock } from '../../support/clock.ts';

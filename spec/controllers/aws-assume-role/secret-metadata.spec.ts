@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
 import { annotations, legacyLabel, managedLabel } from '../../../lib/api/names.ts';
-import { desiredMetadata, metadataDrifted } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { desiredMetadata, metadataDrifted } from '../../../lib/controllers/aws-assume-role/secret-metadata.ts';
 import type { ObjectMeta } from '../../../lib/kube/objects.ts';
 import { reference, role, secretMeta } from './fixtures.ts';
 

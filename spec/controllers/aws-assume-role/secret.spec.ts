@@ -3,16 +3,18 @@ import fc from 'fast-check';
 import type { Condition } from '../../../lib/api/conditions.ts';
 import { annotations, legacyLabel, managedLabel } from '../../../lib/api/names.ts';
 import {
-  assumedRecord,
   laterLegacyWriter,
   type Ownership,
   ownerNames,
   ownershipOf,
   ownerUids,
+} from '../../../lib/controllers/aws-assume-role/ownership.ts';
+import { uidOf } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import {
+  assumedRecord,
   recordOf,
   sessionAnnotations,
-  uidOf,
-} from '../../../lib/controllers/aws-assume-role/secret.ts';
+} from '../../../lib/controllers/aws-assume-role/session-record.ts';
 import type { ManagedFields, ObjectMeta } from '../../../lib/kube/objects.ts';
 import { at, HOUR, MINUTE, reference, role, SECOND, secretMeta, session, T0 } from './fixtures.ts';
 

@@ -99,7 +99,11 @@ describe('passing trouble with STS', () => {
   test('is told within a second of the creation when STS keeps silent', async () => {
     stage.aws.gateway.fail({ action: 'AssumeRole', with: 'stall' });
     await scene.apply('silent', {});
-    const object = await settled(scene, 'silent', { ...granted, Ready: 'Unknown/Pending', Reconciling: 'True/Pending' });
+    const object = await settled(scene, 'silent', {
+      ...granted,
+      Ready: 'Unknown/Pending',
+      Reconciling: 'True/Pending',
+    });
     const toldAt = Date.parse(object.status?.conditions?.[0]?.lastTransitionTime ?? '');
     const [call] = stage.aws.gateway.calls({ action: 'AssumeRole' }).slice(-1);
     expect(toldAt - (call?.at ?? 0)).toBeLessThan(1_000);

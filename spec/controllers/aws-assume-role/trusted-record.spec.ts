@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { AWSAssumeRoleStatus } from '../../../lib/api/aws-assume-role.ts';
 import { annotations } from '../../../lib/api/names.ts';
-import { type SessionRecord, sessionAnnotations } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { type SessionRecord, sessionAnnotations } from '../../../lib/controllers/aws-assume-role/session-record.ts';
 import { statusOf } from '../../../lib/controllers/aws-assume-role/status.ts';
 import { trustedRecord } from '../../../lib/controllers/aws-assume-role/trusted-record.ts';
 import { at, HOUR, MINUTE, role, SECOND, secretMeta, session, T0 } from './fixtures.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../../../lib/clock.ts';
-import type { Ownership, Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import type { Ownership } from '../../../lib/controllers/aws-assume-role/ownership.ts';
+import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
 import { type DesiredSecret, ForeignSecretError, writeSecret } from '../../../lib/controllers/aws-assume-role/write.ts';
 import type { KubeClient } from '../../../lib/kube/client.ts';
 import { KubeError, type KubeErrorDetails } from '../../../lib/kube/errors.ts';

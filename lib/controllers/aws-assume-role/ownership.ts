@@ -1,0 +1,67 @@
+import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
+import { annotations, fieldManager, managedLabel } from '../../api/names.ts';
+import { parseTime } from '../../clock.ts';
+import type { ObjectMeta, OwnerReference } from '../../kube/objects.ts';
+import { uidOf } from './secret.ts';
+
+/**
+ * To whom a Secret belongs:
+ * - `ours`: an owner reference of our kind, or the annotation, names this object's UID;
+ * - `stale`: made by an earlier object of this name that does not exist any more, e.g. restored from a backup;
+ * - `conflict`: another living AWSAssumeRole owns it;
+ * - `foreign`: anything else.
+ */
+export type Ownership =
+  | { kind: 'ours' }
+  | { kind: 'stale' }
+  | { kind: 'conflict'; owner: string }
+  | { kind: 'foreign' };
+
+/** Judges by owner references first, by annotation where there is none of our kind. `nameOf` gives the name of a living object. */
+export function ownershipOf(
+  meta: ObjectMeta,
+  object: AWSAssumeRole,
+  nameOf: (uid: string) => string | undefined,
+): Ownership {
+  const uids = ownerUids(meta);
+  if (uids.includes(uidOf(object))) return { kind: 'ours' };
+  const owner = uids.map(nameOf).find((name) => name !== undefined);
+  if (owner !== undefined) return { kind: 'conflict', owner };
+  const ownName = meta.annotations?.[annotations.owner] === object.metadata.name;
+  return uids.length > 0 && ownName && meta.labels?.[managedLabel] === 'true' ? { kind: 'stale' } : { kind: 'foreign' };
+}
+
+/** UIDs of the AWSAssumeRoles that a Secret names as its owners. */
+export function ownerUids(meta: ObjectMeta): string[] {
+  const references = (meta.ownerReferences ?? []).filter(isOurKind).map((reference) => reference.uid);
+  const annotated = meta.annotations?.[annotations.ownerUid];
+  return references.length > 0 || annotated === undefined ? references : [annotated];
+}
+
+/** Names of the AWSAssumeRoles that a Secret names as its owners, for finding whom a change concerns. */
+export function ownerNames(meta: ObjectMeta): string[] {
+  const names = (meta.ownerReferences ?? []).filter(isOurKind).map((reference) => reference.name);
+  const annotated = meta.annotations?.[annotations.owner];
+  return annotated === undefined ? names : [...names, annotated];
+}
+
+/** Whether an owner reference names an AWSAssumeRole. */
+export function isOurKind(reference: OwnerReference): boolean {
+  return reference.kind === 'AWSAssumeRole' && reference.apiVersion.startsWith('pincette.net/');
+}
+
+/** Field managers of the legacy operators. */
+const legacyManagers = ['awsassumerole.pincette.net', 'fabric8'];
+
+/** The legacy operator that has written a Secret after our last write, and so still runs; undefined where none has. */
+export function laterLegacyWriter({ managedFields = [] }: ObjectMeta): string | undefined {
+  const lastWrite = (isMeant: (manager: string) => boolean) =>
+    managedFields.filter(({ manager }) => isMeant(manager ?? '')).sort((a, b) => timeOf(b) - timeOf(a))[0];
+  const own = lastWrite((manager) => manager === fieldManager);
+  const legacy = lastWrite((manager) => legacyManagers.some((name) => manager.includes(name)));
+  return own && legacy && timeOf(legacy) > timeOf(own) ? legacy.manager : undefined;
+}
+
+function timeOf({ time }: { time?: string }): number {
+  return parseTime(time) ?? 0;
+}
