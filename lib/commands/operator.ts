@@ -11,6 +11,7 @@ import { AwsAssumeRoleController } from '../controllers/aws-assume-role/controll
 import { Announcer } from '../controllers/aws-assume-role/events.ts';
 import { VendingMetrics } from '../controllers/aws-assume-role/metrics.ts';
 import {
+  keptObject,
   keysOfNamespace,
   keysOfObject,
   keysOfSecret,
@@ -189,6 +190,7 @@ export class Operator {
       this.#watch<AWSAssumeRole>(awsAssumeRoles, {
         namespace,
         store: objects,
+        transform: keptObject,
         onChange: (change) => this.#enqueue(keysOfObject(change, objects)),
       });
       this.#watch<KubeObject>(secrets, {
@@ -215,7 +217,10 @@ export class Operator {
 
   #watch<T extends KubeObject>(
     resource: Resource,
-    options: Pick<ReflectorOptions<T>, 'namespace' | 'labelSelector' | 'metadataOnly' | 'store' | 'onChange'>,
+    options: Pick<
+      ReflectorOptions<T>,
+      'namespace' | 'labelSelector' | 'metadataOnly' | 'store' | 'transform' | 'onChange'
+    >,
   ): void {
     const { clock, log, metrics } = this.#o;
     const reflector = new Reflector<T>({

@@ -1,5 +1,6 @@
 import { type AWSAssumeRole, withDefaults } from '../../api/aws-assume-role.ts';
 import { annotations } from '../../api/names.ts';
+import { dnsNameRules } from '../../api/patterns.ts';
 import { parseTime } from '../../clock.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isNotFound } from '../../kube/errors.ts';
@@ -41,6 +42,8 @@ export interface InspectOptions {
  * request is made. Else it is read: by metadata first, so that a foreign Secret's data never come here.
  */
 export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): Promise<Inspection> {
+  // Nothing can stand under a name that the API server does not take, and some would lead to another resource.
+  if (!isSecretName(object.spec.secretName)) return { state: 'absent' };
   const ref: ObjectRef = { namespace: object.metadata.namespace, name: object.spec.secretName };
   const cached = o.secrets.get(keyOf(ref));
   if (cached !== undefined && isOwnWrite(cached.metadata, object)) {
@@ -53,6 +56,10 @@ export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): P
   const live = await read<Secret>(ref, o, false);
   if (live === undefined) return absent(object, o);
   return judged(live.metadata, object, o) ?? inspectOwn(object, live, o.now);
+}
+
+function isSecretName(name: unknown): boolean {
+  return typeof name === 'string' && dnsNameRules('secretName').every((rule) => rule.holds(name));
 }
 
 /** What to make of a Secret that is not this object's own; undefined where it is. */

@@ -2,7 +2,7 @@ import { isThrottle } from '../../aws/errors.ts';
 import type { IssueResult } from '../../credentials/assume-role.ts';
 import type { IssueRequest } from '../../credentials/request.ts';
 import { describeError, isAbort, RolevendError } from '../../errors.ts';
-import { isNamespaceTerminating } from '../../kube/errors.ts';
+import { isNamespaceTerminating, KubeError } from '../../kube/errors.ts';
 import { withoutManagedFields } from '../../kube/objects.ts';
 import { digest, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
@@ -139,7 +139,7 @@ function failureOf({ memory, object, asked }: Pass, error: unknown, now: number)
   const count = isAgain ? before.count + 1 : 1;
   return {
     code,
-    message: known?.message ?? describeError(error),
+    message: messageOf(error),
     requestId: known?.requestId,
     count,
     lastAttemptAt: now,
@@ -148,6 +148,14 @@ function failureOf({ memory, object, asked }: Pass, error: unknown, now: number)
     generation,
     inputHash,
   };
+}
+
+/** What the API server says about a Secret may quote it, so its words are not shown; of a refusal only the usual causes are. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof RolevendError)) return describeError(error);
+  const isRefused = error instanceof KubeError && error.status === 403;
+  const causes = "the operator's rights (RBAC), the resource quotas and the admission policies of this namespace";
+  return isRefused ? `${error.message}. Check ${causes}.` : error.message;
 }
 
 function isDenial(code: string): boolean {

@@ -2,7 +2,7 @@ import { type AWSAssumeRole, awsAssumeRoles } from '../../api/aws-assume-role.ts
 import { findCondition } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
 import { parseTime } from '../../clock.ts';
-import { refOfKey, withoutManagedFields } from '../../kube/objects.ts';
+import { refOfKey } from '../../kube/objects.ts';
 import { clampNote, type Obstacle } from './ask.ts';
 import { type Failure, nextAttemptAt } from './backoff.ts';
 import { dueOf, handledRefresh, isCurrent, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
@@ -11,6 +11,7 @@ import { goneOrThrow } from './repair.ts';
 import { uidOf } from './secret.ts';
 import type { SessionRecord } from './session-record.ts';
 import { statusOf, statusPatch, type View } from './status.ts';
+import { isWorthAPass, keptObject } from './watch.ts';
 
 /** Writes the status that follows from what the pass knows, if it says anything new, and the Events that go with it. */
 export async function report(pass: Pass, context: VendingContext): Promise<void> {
@@ -23,13 +24,18 @@ export async function report(pass: Pass, context: VendingContext): Promise<void>
     .patchStatus<AWSAssumeRole>(awsAssumeRoles, refOfKey(key), uidOf(object), patch, { signal, resourceVersion })
     .catch(goneOrThrow);
   if (written === undefined) return;
-  context.objects.observe(withoutManagedFields(written));
-  announce(pass, written, context);
-  pass.object = written;
+  const kept = keptObject(written);
+  const { metadata } = kept;
+  const isChanged = isWorthAPass(object, kept);
+  // What users changed meanwhile is left to the watch, whose event would count as known and wake nobody.
+  if (!isChanged) context.objects.observe(kept);
+  const own = { ...object.metadata, ...(metadata.resourceVersion && { resourceVersion: metadata.resourceVersion }) };
+  pass.object = isChanged ? { ...object, metadata: own, ...(kept.status && { status: kept.status }) } : kept;
+  announce(object, pass, context);
 }
 
 /** Events for what the status newly says; those of an attempt are told where it is made. */
-function announce({ object: before, seen, asked }: Pass, after: AWSAssumeRole, { announcer }: VendingContext): void {
+function announce(before: AWSAssumeRole, { object: after, seen, asked }: Pass, { announcer }: VendingContext): void {
   if (seen.blocked) announcer.refused(after, seen.blocked);
   const isDenied = after.status?.lastErrorCode === asked.obstacle?.code;
   if (asked.obstacle && isDenied && before.status?.lastErrorCode !== asked.obstacle.code)

@@ -1,5 +1,5 @@
-import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
-import { isDeleting, type KubeObject, keyOf } from '../../kube/objects.ts';
+import type { AWSAssumeRole, AWSAssumeRoleSpec } from '../../api/aws-assume-role.ts';
+import { isDeleting, type KubeObject, keyOf, withoutManagedFields } from '../../kube/objects.ts';
 import { type Change, Store } from '../../kube/store.ts';
 import { ownerUidIndex, secretNameIndex, uidIndex } from './inspect.ts';
 import { ownerNames, ownerUids } from './ownership.ts';
@@ -18,6 +18,15 @@ export function objectStore(): Store<AWSAssumeRole> {
   });
 }
 
+/**
+ * What the store keeps of an object. One that was stored before our definition may have no spec at all; it counts as an
+ * empty one, which is refused.
+ */
+export function keptObject(object: AWSAssumeRole): AWSAssumeRole {
+  const isThere = typeof object.spec === 'object' && object.spec !== null;
+  return withoutManagedFields(isThere ? object : { ...object, spec: {} as AWSAssumeRoleSpec });
+}
+
 /** The store of the Secrets that carry our label, metadata only. */
 export function secretStore(): Store<KubeObject> {
   return new Store<KubeObject>({ indexes: { [ownerUidIndex]: ({ metadata }) => ownerUids(metadata) } });
@@ -30,14 +39,14 @@ export function secretStore(): Store<KubeObject> {
 export function keysOfObject(change: Change<AWSAssumeRole>, objects: Store<AWSAssumeRole>): string[] {
   const { object, previous, type } = change;
   if (type === 'modified' && previous !== undefined && !isWorthAPass(previous, object)) return [];
-  const names = new Set([object.spec.secretName, previous?.spec.secretName ?? object.spec.secretName]);
+  const names = new Set([object, previous ?? object].map(({ spec }) => spec.secretName));
   const isFreed = type === 'deleted' || isDeleting(object) || names.size > 1;
   const rivals = isFreed ? [...names].flatMap((name) => namersOf(object.metadata.namespace, name, objects)) : [];
   return [...new Set([keyOf(object), ...rivals])];
 }
 
-/** A status that somebody else emptied counts; one that we wrote does not. */
-function isWorthAPass(before: AWSAssumeRole, after: AWSAssumeRole): boolean {
+/** Whether a change asks for a pass. A status that somebody else emptied counts; one that we wrote does not. */
+export function isWorthAPass(before: AWSAssumeRole, after: AWSAssumeRole): boolean {
   const { generation, annotations, deletionTimestamp } = after.metadata;
   return (
     before.metadata.generation !== generation ||

@@ -49,6 +49,23 @@ describe('a change of an AWSAssumeRole', () => {
     expect({ uid: secret.metadata.uid, key: secret.text['awsAccessKeyId'] }).toEqual({ uid, key: another.accessKeyId });
   });
 
+  test('that comes while a call is under way is not lost', async () => {
+    const { gateway } = app.stage.aws;
+    await app.scene.apply('overtaken', {});
+    await app.scene.ready('overtaken');
+    // The answer is late, so the status of the pass is written after the second change.
+    gateway.fail({ action: 'AssumeRole', with: 'none', delayMs: 500, times: 1 });
+    await patch(app.scene, 'aar/overtaken', { spec: { durationSeconds: 1800 } });
+    await eventually('the call is under way', () => calls('overtaken').length === 2);
+    await patch(app.scene, 'aar/overtaken', { spec: { roleName: 'other' } });
+    const { metadata, status } = await app.scene.ready('overtaken');
+    expect({ generation: metadata.generation, observed: status?.observedGeneration, role: status?.roleArn }).toEqual({
+      generation: 3,
+      observed: 3,
+      role: app.stage.aws.roleArn('other'),
+    });
+  });
+
   test('of the labels and annotations for its Secret asks STS for nothing and takes dropped keys away', async () => {
     await app.scene.ns.kubectl('label', 'secret', 'labels', 'foreign=kept');
     await app.scene.ns.kubectl('annotate', 'secret', 'labels', 'example.org/foreign=kept');

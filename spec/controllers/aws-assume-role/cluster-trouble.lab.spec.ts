@@ -57,7 +57,10 @@ describe('trouble with the cluster', () => {
       Refreshed: 'False/Forbidden',
       Granted: 'True/Granted',
     });
-    expect(messageOf(object, 'Ready')).toContain(`create secrets ${at.ns.name}/app: 403 Forbidden`);
+    expect(messageOf(object, 'Ready')).toBe(
+      `create secrets ${at.ns.name}/app: 403 Forbidden. Check the operator's rights (RBAC), the resource quotas ` +
+        'and the admission policies of this namespace.',
+    );
     for (let seconds = 0; seconds < 600; seconds += 5) {
       stage.clock.skip(5 * SECOND);
       await idle(at);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
 import { nextAttemptAt } from '../../../lib/controllers/aws-assume-role/backoff.ts';
-import { dueOf, type Pass } from '../../../lib/controllers/aws-assume-role/pass.ts';
-import { viewOf } from '../../../lib/controllers/aws-assume-role/report.ts';
+import { dueOf, type Pass, type VendingContext } from '../../../lib/controllers/aws-assume-role/pass.ts';
+import { report, viewOf } from '../../../lib/controllers/aws-assume-role/report.ts';
 import { clampTo } from '../../../lib/credentials/duration.ts';
+import { ManualClock } from '../../support/clock.ts';
 import {
   at,
   denied,
@@ -189,4 +190,31 @@ describe('while the identity is not known', () => {
 
 it('the view a second later is the same', () => {
   expect(viewOf(passOf(), now + SECOND)).toEqual(view());
+});
+
+describe('a written status', () => {
+  /** A pass over generation 1, and an API server (a stub) that answers its status write with `answer`. */
+  async function reported(answer: AWSAssumeRole) {
+    const pass = passOf({ object: role({ metadata: { generation: 1, resourceVersion: '10' } }) });
+    const observed: AWSAssumeRole[] = [];
+    await report(pass, {
+      client: { patchStatus: async () => answer },
+      objects: { observe: (object: AWSAssumeRole) => observed.push(object) },
+      clock: new ManualClock(T0),
+      skewMs: () => 0,
+    } as unknown as VendingContext);
+    return { pass, observed };
+  }
+
+  it('is known to the next pass at once', async () => {
+    const answer = role({ metadata: { generation: 1, resourceVersion: '20' }, status: { conditions: [] } });
+    const { pass, observed } = await reported(answer);
+    expect({ observed, object: pass.object }).toEqual({ observed: [answer], object: answer });
+  });
+
+  it('leaves a change of the object that came with the answer to the watch, which would wake nobody for a known version', async () => {
+    const { pass, observed } = await reported(role({ metadata: { generation: 2, resourceVersion: '20' } }));
+    const { generation, resourceVersion } = pass.object.metadata;
+    expect({ observed, generation, resourceVersion }).toEqual({ observed: [], generation: 1, resourceVersion: '20' });
+  });
 });
