@@ -206,38 +206,55 @@ export class ConfigError extends RolevendError {
   }
 }
 
+/** The texts of flags by name, `true` for one that came without a value. */
+export type GivenFlags = Readonly<Record<string, string | true | undefined>>;
+
 /**
- * Reads the flags of `rolevend controller`, then the environment, then the defaults. `given` holds the texts of the flags
- * by name. Throws one `ConfigError` that names every bad value.
+ * Reads the flags of `rolevend controller`, then the environment, then the defaults. Throws one `ConfigError` that names
+ * every bad value.
  */
-export function controllerConfig(
-  given: Readonly<Record<string, string | undefined>>,
-  env: Readonly<Record<string, string | undefined>> = environment,
-): ControllerConfig {
+export function controllerConfig(given: GivenFlags, env = environment): ControllerConfig {
+  const { values, problems } = readControllerConfig(given, env);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return values as ControllerConfig;
+}
+
+/** As `controllerConfig`, but gives what was accepted together with a line for each value that was not. */
+export function readControllerConfig(
+  given: GivenFlags,
+  env = environment,
+): { values: Partial<ControllerConfig>; problems: string[] } {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const flag of controllerFlags) {
     const { text, source } = textOf(flag, given, env);
     if (text === undefined) continue;
-    const value = flag.parse(text);
-    if (value === undefined) problems.push(`${source}: "${text}" is not accepted; give ${flag.accepts}`);
+    const value = text === true ? undefined : flag.parse(text);
+    const wrong = text === true ? 'no value is given' : `"${text}" is not accepted`;
+    if (value === undefined) problems.push(`${source}: ${wrong}; give ${flag.accepts}`);
     else values[camelCase(flag.name)] = value;
   }
   if (values['region'] === undefined && !problems.some((problem) => problem.includes('--region'))) {
     problems.push('--region: no Region is given; set it, or AWS_REGION, to the Region whose STS is to be called');
   }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return values as unknown as ControllerConfig;
+  return { values: values as Partial<ControllerConfig>, problems };
 }
 
-/** An empty environment variable counts as not set. */
-function textOf(
-  flag: Flag,
-  given: Readonly<Record<string, string | undefined>>,
-  env: Readonly<Record<string, string | undefined>>,
-) {
+/** A line for each argument that no command takes. */
+export function argumentProblems(args: readonly string[]): string[] {
+  return args.flatMap((arg, i) => {
+    if (arg.startsWith('-')) return [`${arg.split('=', 1)[0]}: there is no such flag; --help lists them`];
+    // Behind an unknown flag stands its value.
+    if (/^-[^=]*$/.test(args[i - 1] ?? '')) return [];
+    return [`"${arg}": only flags are accepted; --help lists them`];
+  });
+}
+
+/** A switch without a value is on. An empty environment variable counts as not set. */
+function textOf(flag: Flag, given: GivenFlags, env: typeof environment) {
   const text = given[flag.name];
-  if (text !== undefined) return { text, source: `--${flag.name}` };
+  const isOn = text === true && flag.accepts === 'true or false';
+  if (text !== undefined) return { text: isOn ? 'true' : text, source: `--${flag.name}` };
   const fromEnv = (flag.env && env[flag.env]) || (flag.env === 'AWS_REGION' && env['AWS_DEFAULT_REGION']) || undefined;
   if (fromEnv !== undefined) return { text: fromEnv, source: `${flag.env} (flag --${flag.name})` };
   return { text: flag.default, source: `--${flag.name}` };

@@ -37,20 +37,3 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [events]
   verbs: [create]
 {{- end -}}
-
-{{- /* The RoleGrant "default" as it stands in the cluster, `{}` where there is none or where nobody can be asked. */ -}}
-{{- define "rolevend.standingGrant" -}}
-{{- if .Capabilities.APIVersions.Has "rolevend.dev/v1alpha1/RoleGrant" -}}
-{{- lookup "rolevend.dev/v1alpha1" "RoleGrant" "" "default" | default dict | toJson -}}
-{{- else -}}
-{}
-{{- end -}}
-{{- end -}}
-
-{{- /* "true" where that grant was made by this release. */ -}}
-{{- define "rolevend.ownsStandingGrant" -}}
-{{- $annotations := dig "metadata" "annotations" dict (include "rolevend.standingGrant" . | fromJson) -}}
-{{- $name := get $annotations "meta.helm.sh/release-name" -}}
-{{- $namespace := get $annotations "meta.helm.sh/release-namespace" -}}
-{{- if and (eq $name .Release.Name) (eq $namespace .Release.Namespace) -}}true{{- end -}}
-{{- end -}}

@@ -83,7 +83,12 @@ export class Admission {
     this.#lane(name).line.delete(key);
   }
 
-  /** Books a second request of a pass that already has its token. */
+  /** Milliseconds until a bucket has a token, 0 when it has one. For requests that follow another one of the same pass. */
+  waitMs(name: string): number {
+    return this.#lane(name).bucket.waitMs(this.#clock.monotonic());
+  }
+
+  /** Books a second request of a pass that already has its token; the bucket may go into debt. */
   charge(name: string): void {
     this.#lane(name).bucket.charge(this.#clock.monotonic());
   }

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { systemClock } from '../clock.ts';
-import { ConfigError, type ControllerConfig, controllerConfig, environment } from '../config.ts';
+import { ConfigError, type ControllerConfig, environment, type GivenFlags, readControllerConfig } from '../config.ts';
 import { describeError, RolevendError } from '../errors.ts';
-import { loadConnection } from '../kube/connection.ts';
+import { type Connection, loadConnection } from '../kube/connection.ts';
 import { type HttpServer, type ServeOptions, serve } from '../kube/http.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
@@ -17,14 +17,16 @@ const GRACE_MS = 4_000;
 
 /**
  * `rolevend controller`: runs until SIGTERM or SIGINT. Resolves with the exit code: 0 after a signal, 1 when the Lease was
- * lost or something unforeseen happened, 2 for flags, a kubeconfig or an address that are not accepted.
+ * lost or something unforeseen happened. Throws one `ConfigError` that names everything that is not accepted, the given
+ * problems first: flags, kubeconfig, certificates, addresses.
  */
-export async function controllerCommand(flags: Readonly<Record<string, string | undefined>>): Promise<number> {
-  const config = controllerConfig(flags);
-  const log = createLogger({ level: config.logLevel, format: config.logFormat });
+export async function controllerCommand(given: GivenFlags, problems: readonly string[]): Promise<number> {
+  const { values, problems: ofValues } = readControllerConfig(given);
+  const log = createLogger({ level: values.logLevel ?? 'info', format: values.logFormat ?? 'json' });
   const signal = terminationSignal(log);
   try {
-    return (await runController(config, signal, log)) === 'released' ? 0 : 1;
+    const surroundings = await open(values, [...problems, ...ofValues], log);
+    return (await runController(values as ControllerConfig, surroundings, signal, log)) === 'released' ? 0 : 1;
   } catch (error) {
     if (error instanceof RolevendError && error.code === 'InvalidConfig') throw new ConfigError([error.message]);
     log.error({ err: error }, 'ended');
@@ -32,22 +34,70 @@ export async function controllerCommand(flags: Readonly<Record<string, string | 
   }
 }
 
-async function runController(config: ControllerConfig, signal: AbortSignal, log: Logger): Promise<'released' | 'lost'> {
-  const clock = systemClock;
+/** What the operator needs of its machine, opened before it. */
+interface Surroundings {
+  connection: Connection;
+  /** Certificates for AWS, in PEM. */
+  ca: string | undefined;
+  servers: HttpServer[];
+  metrics: Metrics;
+  /** What the probes ask; filled in once it is there. */
+  probed: Probed;
+}
+
+interface Probed {
+  operator?: Operator;
+}
+
+/** Throws one `ConfigError` with the given problems and all that come up here. */
+async function open(values: Partial<ControllerConfig>, problems: string[], log: Logger): Promise<Surroundings> {
   const metrics = createMetrics();
-  const inCluster = inClusterAddress();
-  const connection = loadConnection({ kubeconfig: config.kubeconfig, inCluster, clock, log, environment });
+  const probed: Probed = {};
+  const connect = () =>
+    loadConnection({
+      kubeconfig: values.kubeconfig,
+      inCluster: inClusterAddress(),
+      clock: systemClock,
+      log,
+      environment,
+    });
+  // A path that was not accepted is one problem, not two.
+  const isRefused = problems.some((problem) => problem.includes('--kubeconfig'));
+  const connection = isRefused ? undefined : await orNote(problems, connect);
+  const ca = await orNote(problems, caBundle);
+  const servers = await serveAll(values, probed, metrics, problems);
+  if (connection === undefined || problems.length > 0) throw new ConfigError(problems);
+  return { connection, ca, servers, metrics, probed };
+}
+
+/** Notes what is not accepted instead of ending at the first. */
+async function orNote<T>(problems: string[], attempt: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!(error instanceof RolevendError && error.code === 'InvalidConfig')) throw error;
+    problems.push(error.message);
+    return undefined;
+  }
+}
+
+async function runController(
+  config: ControllerConfig,
+  { connection, ca, servers, metrics, probed }: Surroundings,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<'released' | 'lost'> {
   const operator = new Operator({
     config,
     connection,
-    aws: { region: config.region, proxyEnv: environment, ca: caBundle() },
+    aws: { region: config.region, proxyEnv: environment, ca },
     identity: `${hostname()}_${randomBytes(4).toString('hex')}`,
     leaseNamespace: config.leaderElectionNamespace ?? ownNamespace(),
-    clock,
+    clock: systemClock,
     log,
     metrics,
   });
-  const servers = await serveAll(config, operator, metrics);
+  probed.operator = operator;
   log.info({ server: connection.server, region: config.region }, 'started');
   try {
     return await operator.run(signal);
@@ -58,19 +108,25 @@ async function runController(config: ControllerConfig, signal: AbortSignal, log:
 }
 
 /** Metrics and probes; both on one server where they have the same address. */
-async function serveAll(config: ControllerConfig, operator: Operator, metrics: Metrics): Promise<HttpServer[]> {
-  const { metricsBindAddress, healthProbeBindAddress } = config;
+async function serveAll(
+  { metricsBindAddress, healthProbeBindAddress }: Partial<ControllerConfig>,
+  probed: Probed,
+  metrics: Metrics,
+  problems: string[],
+): Promise<HttpServer[]> {
   const probes = {
-    '/healthz': () => answer(operator.healthy() ? [] : ['the loop is stuck']),
-    '/readyz': () => answer(operator.notReady()),
+    '/healthz': () => answer((probed.operator?.healthy() ?? true) ? [] : ['the loop is stuck']),
+    '/readyz': () => answer(probed.operator?.notReady() ?? ['starting']),
   };
   const figures = {
     '/metrics': async () => ({ status: 200, body: await metrics.metrics(), contentType: metrics.contentType }),
   };
   const isShared = metricsBindAddress === healthProbeBindAddress;
+  const listenOrNote = (flag: string, address = '0', routes: ServeOptions['routes']) =>
+    orNote(problems, () => listen(flag, address, routes));
   const servers = [
-    await listen('metrics-bind-address', metricsBindAddress, isShared ? { ...figures, ...probes } : figures),
-    ...(isShared ? [] : [await listen('health-probe-bind-address', healthProbeBindAddress, probes)]),
+    await listenOrNote('metrics-bind-address', metricsBindAddress, isShared ? { ...figures, ...probes } : figures),
+    await listenOrNote('health-probe-bind-address', isShared ? '0' : healthProbeBindAddress, probes),
   ];
   return servers.filter((server) => server !== undefined);
 }

@@ -1,4 +1,4 @@
-import type { Issued, Session } from '../api/credentials.ts';
+import type { EcrToken, Issued, Session } from '../api/credentials.ts';
 import type { Ecr } from '../aws/ecr.ts';
 import { AwsError, isThrottle } from '../aws/errors.ts';
 import { type Admission, bucketName } from '../aws/rate.ts';
@@ -40,7 +40,7 @@ export class AssumeRoleIssuer {
    */
   async issue(request: IssueRequest, signal?: AbortSignal): Promise<IssueResult> {
     const { session, clamp } = await this.#session(request, signal);
-    const ecr = await ecrToken(this.#ecr, request, session, signal);
+    const ecr = await this.#ecrToken(request, session, signal);
     return {
       session,
       ...(ecr !== undefined && { ecr }),
@@ -49,6 +49,22 @@ export class AssumeRoleIssuer {
       clamps: clamp === undefined ? request.clamps : [...request.clamps, clamp],
       ...(clamp !== undefined && { roleSeconds: clamp.seconds }),
     };
+  }
+
+  async #ecrToken(
+    request: IssueRequest,
+    session: Session,
+    signal: AbortSignal | undefined,
+  ): Promise<EcrToken | undefined> {
+    const bucket = ecrBucketOf(request);
+    if (bucket === undefined) return undefined;
+    this.#admission.charge(bucket);
+    try {
+      return await ecrToken(this.#ecr, request, session, signal);
+    } catch (error) {
+      if (isThrottle(error)) this.#admission.throttled(bucket);
+      throw error;
+    }
   }
 
   /** STS does not tell a role's maximum. Every role allows an hour, so a refused longer duration is tried once with it. */
@@ -78,4 +94,9 @@ export class AssumeRoleIssuer {
 /** The bucket to claim a token of before `issue`. */
 export function bucketOf(request: Pick<IssueRequest, 'caller' | 'region'>): string {
   return bucketName(request.caller, request.region, 'AssumeRole');
+}
+
+/** The bucket of the registry's tokens, to be looked at before `issue`; undefined where none is asked for. */
+export function ecrBucketOf({ caller, ecrRegion }: Pick<IssueRequest, 'caller' | 'ecrRegion'>): string | undefined {
+  return ecrRegion === undefined ? undefined : bucketName(caller, ecrRegion, 'GetAuthorizationToken');
 }

@@ -7,8 +7,8 @@ import { matchGlob, matchRole } from './role-pattern.ts';
 /** Who asks for which role, and what the object sets that grants may restrict. */
 export interface GrantRequest {
   namespace: string;
-  /** Labels of that namespace. */
-  namespaceLabels: Readonly<Record<string, string>>;
+  /** Labels of that namespace; undefined while they are not known, and then no selector matches. */
+  namespaceLabels: Readonly<Record<string, string>> | undefined;
   /** Name of the AWSAssumeRole. */
   name: string;
   /** ARN of the role that is to be assumed; each hop of a chain is asked for on its own. */
@@ -48,7 +48,8 @@ function matchNamespace({ names, selector }: NamespaceSelection, request: GrantR
   // A stored grant with both or neither is malformed and opens nothing.
   if ((names === undefined) === (selector === undefined)) return false;
   if (names !== undefined) return names.some((glob) => matchGlob(glob, request.namespace));
-  return selector !== undefined && matchSelector(selector, request.namespaceLabels);
+  const { namespaceLabels } = request;
+  return selector !== undefined && namespaceLabels !== undefined && matchSelector(selector, namespaceLabels);
 }
 
 /** Terms of several grants together: field by field over those that set it. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { RolevendError } from '../errors.ts';
@@ -58,10 +58,12 @@ export function invalidConfig(message: string, cause?: unknown): RolevendError {
 
 /**
  * The current context of a kubeconfig file, or of several whose paths are joined as in `KUBECONFIG` (what a name means is
- * decided by the first file that has it). Throws `InvalidConfig`.
+ * decided by the first file that has it; those that are missing are skipped, as in client-go, unless all are). Throws
+ * `InvalidConfig`.
  */
 export function readKubeconfig(path: string): ClusterConfig {
-  const config = merge(path.split(delimiter).filter(Boolean).map(readOne));
+  const paths = path.split(delimiter).filter((one) => one !== '' && isThere(one));
+  const config = merge((paths.length > 0 ? paths : [path]).map(readOne));
   const current = config['current-context'];
   if (!current)
     throw invalidConfig(`kubeconfig ${path} has no current-context; set one with: kubectl config use-context NAME`);
@@ -69,6 +71,15 @@ export function readKubeconfig(path: string): ClusterConfig {
   const cluster = find(path, 'cluster', config.clusters, context.cluster).cluster ?? {};
   const user = context.user ? (find(path, 'user', config.users, context.user).user ?? {}) : {};
   return { ...clusterPart(path, cluster), ...userPart(path, user, cluster) };
+}
+
+/** What cannot be looked at counts as there, so that reading it tells why. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 function readOne(path: string): Kubeconfig {

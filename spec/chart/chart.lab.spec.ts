@@ -1,14 +1,20 @@
 import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { parseDocument } from 'yaml';
 import { type ControlPlane, startControlPlane } from '../lab/index.ts';
+import { eventually } from '../support/eventually.ts';
 
 const chart = fileURLToPath(new URL('../../chart', import.meta.url));
-const manifest = fileURLToPath(new URL('../../manifests/grants/default.yaml', import.meta.url));
+const crds = join(chart, 'crds');
+const ownGrant = fileURLToPath(new URL('../../examples/grant-for-a-team.yaml', import.meta.url));
 const run = promisify(execFile);
 
-/** A cluster of its own, since the chart brings the custom resource definitions. */
+/** A cluster of its own, since the chart brings the custom resource definitions. Every test starts without them. */
 let cluster: ControlPlane;
 
 beforeAll(async () => {
@@ -19,7 +25,7 @@ afterAll(() => cluster?.stop());
 
 beforeEach(async () => {
   if ((await helm('list', '--all-namespaces', '--short')).includes('rolevend')) await helm('uninstall', 'rolevend');
-  await cluster.kubectl('delete', 'rolegrant', '--all');
+  await kubectl('delete', 'crds', '--all');
 }, 60_000);
 
 async function helm(command: string, ...args: string[]): Promise<string> {
@@ -34,14 +40,34 @@ async function kubectl(...args: string[]): Promise<string> {
   return stdout;
 }
 
-function install(...args: string[]): Promise<string> {
+/** As README.md says it. */
+async function install(...args: string[]): Promise<string> {
+  await applyDefinitions();
   return helm('install', 'rolevend', chart, '--create-namespace', ...args);
 }
 
-const grant = () =>
-  kubectl('get', 'rolegrant', '--output', 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid}{end}');
+async function applyDefinitions(): Promise<void> {
+  await kubectl('apply', '--server-side', '--force-conflicts', '--filename', crds);
+  await kubectl('wait', '--for=condition=established', '--filename', crds);
+}
 
-test('the first install brings the definitions and the default grant, and says what the grant means', async () => {
+/** Name and uid of each. */
+const grants = async () =>
+  (
+    await kubectl('get', 'rolegrants', '--output', 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {end}')
+  ).trim();
+const definitions = async () =>
+  (await kubectl('get', 'crds', '--output', 'jsonpath={.items[*].metadata.name}')).split(' ');
+
+const schema = ['spec', 'versions', 0, 'schema', 'openAPIV3Schema'];
+/** Description of AWSAssumeRole and type of its field externalId. */
+const described = () => {
+  const at = '.spec.versions[0].schema.openAPIV3Schema';
+  const path = `jsonpath={${at}.description} {${at}.properties.spec.properties.externalId.type}`;
+  return kubectl('get', 'crd', 'awsassumeroles.pincette.net', '--output', path);
+};
+
+test('an install brings the default grant and says what it means', async () => {
   expect(await install()).toContain('WARNING: the RoleGrant "default" lets every namespace use every role');
 
   expect(JSON.parse(await kubectl('get', 'rolegrant', 'default', '--output', 'jsonpath={.spec}'))).toEqual({
@@ -50,56 +76,58 @@ test('the first install brings the definitions and the default grant, and says w
   });
 }, 60_000);
 
-test('upgrades leave the default grant as it is until they are told to remove it', async () => {
+test('an upgrade leaves the default grant as it is until it is told to remove it', async () => {
   await install();
-  const installed = await grant();
+  const installed = await grants();
   await helm('upgrade', 'rolevend', chart);
-  await helm('upgrade', 'rolevend', chart);
-  expect(await grant()).toBe(installed);
+  expect(await grants()).toBe(installed);
 
   expect(await helm('upgrade', 'rolevend', chart, '--set', 'grants.installDefault=false')).not.toContain('WARNING');
-  expect(await grant()).toBe('');
+  expect(await grants()).toBe('');
 }, 60_000);
 
-test('the first upgrade after the first install removes the default grant when it is told to', async () => {
-  await kubectl('delete', 'crd', '--all');
-  await install();
-  expect(await grant()).toMatch(/^default /);
-  await helm('upgrade', 'rolevend', chart, '--set', 'grants.installDefault=false');
-  expect(await grant()).toBe('');
+test('an install without the default grant grants nothing', async () => {
+  expect(await install('--set', 'grants.installDefault=false')).toContain('This release brings no RoleGrant');
+
+  expect(await grants()).toBe('');
 }, 60_000);
 
-test('an install without the default grant removes one that an earlier install left, and no other', async () => {
-  await kubectl('delete', 'crd', '--all');
+test('an uninstall takes the default grant, keeps the definitions and other grants, and an install brings it back', async () => {
   await install();
+  await kubectl('apply', '--filename', ownGrant);
   await helm('uninstall', 'rolevend');
-  expect(await grant()).toMatch(/^default /);
-  await install('--set', 'grants.installDefault=false');
-  expect(await grant()).toBe('');
-
-  await helm('uninstall', 'rolevend');
-  await kubectl('apply', '--filename', manifest);
-  expect(await install('--set', 'grants.installDefault=false')).toContain('WARNING: grants.installDefault is false');
-  expect(await grant()).toMatch(/^default /);
-}, 60_000);
-
-test('without the default grant nothing is granted', async () => {
-  expect(await install('--set', 'grants.installDefault=false')).toContain('nothing is issued until you write one');
-
-  expect(await grant()).toBe('');
-}, 60_000);
-
-test('an uninstall keeps the definitions with all objects, and a new install takes them over', async () => {
-  await install();
-  await helm('uninstall', 'rolevend');
-  expect((await kubectl('get', 'crd', '--output', 'name')).trim().split('\n')).toEqual([
-    'customresourcedefinition.apiextensions.k8s.io/awsassumeroles.pincette.net',
-    'customresourcedefinition.apiextensions.k8s.io/rolegrants.rolevend.dev',
-  ]);
+  expect(await definitions()).toEqual(['awsassumeroles.pincette.net', 'rolegrants.rolevend.dev']);
+  expect(await grants()).toMatch(/^team-a \S+$/);
 
   await install();
-  expect(await grant()).toMatch(/^default /);
+  expect(await grants()).toMatch(/^default \S+ team-a \S+$/);
 }, 60_000);
+
+test('Helm alone installs the definitions too, if need be at a second try, and kubectl upgrades them', async () => {
+  const older = await olderChart();
+  try {
+    await eventually('the API server serves RoleGrant', () => helm('install', 'rolevend', older, '--create-namespace'));
+  } finally {
+    await rm(older, { recursive: true });
+  }
+  expect(await described()).toBe('A description of earlier. ');
+
+  await applyDefinitions();
+  await helm('upgrade', 'rolevend', chart);
+  expect(await described()).toMatch(/^(?!A description of earlier).+ string$/);
+}, 60_000);
+
+/** A copy of the chart whose AWSAssumeRole has another description and no externalId. */
+async function olderChart(): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'rolevend-chart-'));
+  await cp(chart, copy, { recursive: true });
+  const file = join(copy, 'crds/pincette.net_awsassumeroles.yaml');
+  const definition = parseDocument(await readFile(file, 'utf8'));
+  definition.setIn([...schema, 'description'], 'A description of earlier.');
+  definition.deleteIn([...schema, 'properties', 'spec', 'properties', 'externalId']);
+  await writeFile(file, definition.toString());
+  return copy;
+}
 
 test('the Pods meet the restricted Pod security standard', async () => {
   await install();

@@ -50,8 +50,10 @@ describe('rolevend controller', () => {
   const refused = (...lines: string[]) => ({ code: 2, stdout: '', stderr: lines.map((line) => `${line}\n`).join('') });
   const complaint = (source: string, name: string) =>
     `${source}: "${bad[name]}" is not accepted; give ${table[name]?.[1]}`;
+  const fix = 'give --kubeconfig or KUBECONFIG the path of a kubeconfig file that can be read';
+  const unserved = { 'metrics-bind-address': '0', 'health-probe-bind-address': '0' };
   const run = (flags: Record<string, string>, env: Record<string, string> = {}) =>
-    program.run(['controller', ...flagsOf({ region: 'eu-central-1', ...flags })], env);
+    program.run(['controller', ...flagsOf({ region: 'eu-central-1', ...unserved, ...flags })], env);
 
   test('has a bad value for each of its flags in this test', () => {
     expect(['kubeconfig', ...Object.keys(bad)].sort()).toEqual(controllerFlags.map(({ name }) => name).sort());
@@ -59,7 +61,7 @@ describe('rolevend controller', () => {
 
   test('names every bad flag with its value and what is accepted, all at once', async () => {
     const lines = Object.keys(bad).map((name) => complaint(`--${name}`, name));
-    expect(await run(bad)).toEqual(refused(...lines));
+    expect(await run({ ...bad, kubeconfig })).toEqual(refused(...lines));
   });
 
   test('names the environment variable where the bad value came from there', async () => {
@@ -70,32 +72,71 @@ describe('rolevend controller', () => {
       const env = controllerFlags.find((flag) => flag.name === name)?.env;
       return complaint(`${env} (flag --${name})`, name);
     });
-    expect(await program.run(['controller'], Object.fromEntries(entries))).toEqual(refused(...lines));
+    const env = { ...Object.fromEntries(entries), KUBECONFIG: kubeconfig };
+    expect(await program.run(['controller'], env)).toEqual(refused(...lines));
   });
 
   test('prefers a flag to the environment', async () => {
-    const env = { ROLEVEND_CONCURRENCY: '5', AWS_REGION: 'eu-central-1' };
-    expect(await program.run(['controller', '--concurrency=x'], env)).toMatchObject({
-      code: 2,
-      stderr: '--concurrency: "x" is not accepted; give a whole number from 1 to 1000\n',
-    });
+    const outcome = await run({ kubeconfig, concurrency: 'x' }, { ROLEVEND_CONCURRENCY: '5' });
+    expect(outcome).toEqual(refused('--concurrency: "x" is not accepted; give a whole number from 1 to 1000'));
   });
 
   test('asks for a Region', async () => {
     const line = '--region: no Region is given; set it, or AWS_REGION, to the Region whose STS is to be called';
-    expect(await program.run(['controller', '--kubeconfig', kubeconfig])).toEqual(refused(line));
+    expect(await program.run(['controller', ...flagsOf({ kubeconfig, ...unserved })])).toEqual(refused(line));
   });
 
   test('refuses flags and arguments that it does not know', async () => {
-    const unknown = await run({ nonsense: '1' });
-    expect(unknown).toEqual(refused("error: unknown option '--nonsense=1'"));
-    expect(await program.run(['controller', 'now'])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('argument'),
-    });
+    const flags = flagsOf({ region: 'eu-central-1', kubeconfig, ...unserved });
+    const outcome = await program.run(['controller', 'now', '--nonsense=1', ...flags, '--other', '2', '-x']);
+    const unknown = ['--nonsense', '--other', '-x'].map((flag) => `${flag}: there is no such flag; --help lists them`);
+    expect(outcome).toEqual(refused('"now": only flags are accepted; --help lists them', ...unknown));
   });
 
-  const fix = 'give --kubeconfig or KUBECONFIG the path of a kubeconfig file that can be read';
+  test('names every flag that came without a value, and takes a switch without one as on', async () => {
+    const flags = flagsOf({ region: 'eu-central-1', kubeconfig, ...unserved });
+    const outcome = await program.run(['controller', '--concurrency', '--leader-elect', ...flags, '--log-level']);
+    expect(outcome).toEqual(
+      refused(
+        '--concurrency: no value is given; give a whole number from 1 to 1000',
+        '--log-level: no value is given; give one of debug, info, warn, error',
+      ),
+    );
+  });
+
+  test('names what is wrong with flags, kubeconfig, certificates and addresses all at once', async () => {
+    const ports = await Promise.all([occupiedPort(), occupiedPort()]);
+    const [metrics, probes] = ports.map(({ address }) => address);
+    const flags = { kubeconfig: '/nonexistent', 'metrics-bind-address': metrics, 'health-probe-bind-address': probes };
+    const args = ['controller', '--bogus', '--concurrency=0', ...flagsOf(flags as Record<string, string>)];
+    const outcome = await program.run(args, { AWS_CA_BUNDLE: '/nonexistent.pem' });
+    for (const { server } of ports) server.close();
+    const inUse = (flag: string, address?: string) =>
+      `--${flag}: cannot listen on ${address}: the port is in use by another process; give host:port, :port or 0`;
+    expect(outcome).toEqual(
+      refused(
+        '--bogus: there is no such flag; --help lists them',
+        '--concurrency: "0" is not accepted; give a whole number from 1 to 1000',
+        '--region: no Region is given; set it, or AWS_REGION, to the Region whose STS is to be called',
+        `kubeconfig /nonexistent cannot be read (ENOENT); ${fix}`,
+        'AWS_CA_BUNDLE: cannot read "/nonexistent.pem"; give the path of a PEM file',
+        inUse('metrics-bind-address', metrics),
+        inUse('health-probe-bind-address', probes),
+      ),
+    );
+  });
+
+  test('asks for a newer Node.js in one line, while help goes on working', async () => {
+    const old = "Object.defineProperty(process,'version',{value:'v20.20.2'})";
+    const versions = "Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.20.2'}})";
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${old};${versions}` };
+    expect(await run({ kubeconfig, concurrency: '0' }, env)).toEqual(
+      refused(
+        'rolevend controller needs Node.js 24.15 or newer, this is v20.20.2; use "npx rolevend controller" in the directory of the project, or install a newer Node.js',
+      ),
+    );
+    expect(await program.run(['controller', '--help'], env)).toMatchObject({ code: 0, stderr: '' });
+  });
 
   test.each([
     ['is missing', 'missing', undefined, (path: string) => `kubeconfig ${path} cannot be read (ENOENT); ${fix}`],
@@ -136,9 +177,7 @@ describe('rolevend controller', () => {
   test.each(['metrics-bind-address', 'health-probe-bind-address'])(
     'ends when the port of --%s is in use',
     async (flag) => {
-      const server: Server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const taken = `127.0.0.1:${(server.address() as { port: number }).port}`;
+      const { server, address: taken } = await occupiedPort();
       const free = `127.0.0.1:${await freePort()}`;
       const addresses = {
         'metrics-bind-address': free,
@@ -152,6 +191,12 @@ describe('rolevend controller', () => {
     },
   );
 });
+
+async function occupiedPort(): Promise<{ server: Server; address: string }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+}
 
 function kubeconfigFor(server: string): string {
   return JSON.stringify({

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SecretValue, type Session } from '../../lib/api/credentials.ts';
 import { AwsError, type Trouble } from '../../lib/aws/errors.ts';
 import type { AssumeRoleInput } from '../../lib/aws/sts.ts';
-import { AssumeRoleIssuer, bucketOf } from '../../lib/credentials/assume-role.ts';
+import { AssumeRoleIssuer, bucketOf, ecrBucketOf } from '../../lib/credentials/assume-role.ts';
 import { clampTo } from '../../lib/credentials/duration.ts';
 import type { IssueRequest } from '../../lib/credentials/request.ts';
 
@@ -120,6 +120,18 @@ describe('AssumeRoleIssuer', () => {
     const { subject, registries } = issuer([session]);
     expect((await subject.issue({ ...request, ecrRegion: 'us-east-2' })).ecr).toBe(ecr);
     expect(registries).toEqual(['us-east-2 as ASIA1']);
+  });
+
+  it('books the call to the registry in a bucket of its own and tells it about a throttled answer', async () => {
+    const throttled = failure('ThrottlingException', 'throttled');
+    const { subject, admission } = issuer([session], throttled);
+    await expect(subject.issue({ ...request, ecrRegion: 'us-east-2' })).rejects.toBe(throttled);
+    const bucket = ecrBucketOf({ ...request, ecrRegion: 'us-east-2' });
+    expect([bucket, ecrBucketOf(request)]).toEqual([
+      expect.stringMatching(/ us-east-2 GetAuthorizationToken$/),
+      undefined,
+    ]);
+    expect(admission).toEqual([`charged ${bucket}`, `throttled ${bucket}`]);
   });
 
   it('gives nothing when the registry refuses', async () => {

@@ -25,6 +25,13 @@ const named = (...names: string[]) => ({ namespaces: { names } });
 const selected = (selector: RoleGrantSpec['namespaces']['selector']) => ({ namespaces: { selector } });
 
 describe('who is allowed', () => {
+  it('nobody by labels that are not known, whatever the selector says', () => {
+    const unknown = request({ namespaceLabels: undefined });
+    const open = grant('open', selected({ matchExpressions: [{ key: 'restricted', operator: 'DoesNotExist' }] }));
+    expect(evaluate([open], unknown).allowed).toBe(false);
+    expect(evaluate([grant('named', named('team-a'))], unknown).allowed).toBe(true);
+  });
+
   it('everybody in the account by the default grant, with derived session names', () => {
     expect(evaluate([grant('default')], request())).toEqual({
       allowed: true,

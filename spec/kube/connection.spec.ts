@@ -167,6 +167,14 @@ describe('a kubeconfig', () => {
     expect(problem(join(dir, 'missing'))).toEqual(invalid(`kubeconfig DIR/missing cannot be read (ENOENT); ${fix}`));
   });
 
+  it('of several files may be missing, but not every one', async () => {
+    const [a, b] = [join(dir, 'absent-a'), join(dir, 'absent-b')];
+    const path = await write(config({}, { token: 'T' }));
+    expect(readKubeconfig([a, path, b].join(delimiter))).toEqual(readKubeconfig(path));
+    const all = ['DIR/absent-a', 'DIR/absent-b'].join(delimiter);
+    expect(problem([a, b].join(delimiter))).toEqual(invalid(`kubeconfig ${all} cannot be read (ENOENT); ${fix}`));
+  });
+
   describe('as a connection', () => {
     const load = (options: Partial<ConnectionOptions>, clock = new ManualClock()) =>
       loadConnection({ clock, log: createLogger({ destination: { write: () => undefined } }), ...options });

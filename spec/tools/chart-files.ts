@@ -1,10 +1,14 @@
-// Copies what the chart installs from manifests/ into chart/files, since Helm reads only below its own directory.
+// Copies what the chart installs from manifests/ into the chart, since Helm reads only below its own directory.
 // With `--check` it compares instead and names what differs.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const stale = (await Promise.all(['crds', 'grants'].map(staleIn))).flat();
+const copies = [
+  { from: 'manifests/crds', to: 'chart/crds' },
+  { from: 'manifests/grants', to: 'chart/files/grants' },
+];
+const stale = (await Promise.all(copies.map(staleIn))).flat();
 
 if (process.argv.includes('--check')) {
   for (const { to, from } of stale) process.stderr.write(`${to} differs from ${from}\n`);
@@ -14,13 +18,19 @@ if (process.argv.includes('--check')) {
   for (const { to, text } of stale) await (text === undefined ? rm(root + to) : writeFile(root + to, text));
 }
 
-/** The files of chart/files/`dir` that are not those of manifests/`dir`; text undefined: it is one too many. */
-async function staleIn(dir: string): Promise<{ from: string; to: string; text: string | undefined }[]> {
-  await mkdir(`${root}chart/files/${dir}`, { recursive: true });
-  const [wanted, found] = await Promise.all([read(`manifests/${dir}`), read(`chart/files/${dir}`)]);
+/** The files of the directory `to` that are not those of `from`; text undefined: it is one too many. */
+async function staleIn(dirs: { from: string; to: string }): Promise<Stale[]> {
+  await mkdir(root + dirs.to, { recursive: true });
+  const [wanted, found] = await Promise.all([read(dirs.from), read(dirs.to)]);
   return [...new Set([...wanted.keys(), ...found.keys()])]
     .filter((name) => wanted.get(name) !== found.get(name))
-    .map((name) => ({ from: `manifests/${dir}/${name}`, to: `chart/files/${dir}/${name}`, text: wanted.get(name) }));
+    .map((name) => ({ from: `${dirs.from}/${name}`, to: `${dirs.to}/${name}`, text: wanted.get(name) }));
+}
+
+interface Stale {
+  from: string;
+  to: string;
+  text: string | undefined;
 }
 
 async function read(dir: string): Promise<Map<string, string>> {

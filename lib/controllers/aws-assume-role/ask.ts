@@ -2,7 +2,7 @@ import { type AWSAssumeRole, type ResolvedSpec, specProblems } from '../../api/a
 import { findCondition } from '../../api/conditions.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
 import type { CallerIdentity } from '../../aws/options.ts';
-import { bucketOf } from '../../credentials/assume-role.ts';
+import { bucketOf, ecrBucketOf } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
 import { evaluate } from '../../credentials/grants.ts';
 import { inputHash } from '../../credentials/input-hash.ts';
@@ -18,8 +18,8 @@ export interface Surroundings {
   /** Region of the operator. */
   region: string;
   grants: Iterable<RoleGrant>;
-  /** Labels of the object's namespace. */
-  namespaceLabels: Readonly<Record<string, string>>;
+  /** Labels of the object's namespace; undefined while it is not known. */
+  namespaceLabels: Readonly<Record<string, string>> | undefined;
 }
 
 /** Why nothing can be issued, before anybody was asked. */
@@ -38,7 +38,16 @@ export type Asked = {
   formerHashes?: string[];
 } & (
   | { obstacle: Obstacle; request?: undefined }
-  | { obstacle?: undefined; request: IssueRequest /** Of the rate bucket to claim from. */; bucket: string }
+  | {
+      obstacle?: undefined;
+      request: IssueRequest;
+      /** Of the rate bucket to claim from. */
+      bucket: string;
+      /** Of the rate bucket of the registry's tokens, where one is wanted. */
+      ecrBucket?: string | undefined;
+      /** Names and generations of the grants that allow it. */
+      grantsKey?: string;
+    }
 );
 
 /** Turns the object into one request, if its spec, the operator's identity and the grants allow one. Asks nobody. */
@@ -54,7 +63,8 @@ export function ask(
   }
   const { name, namespace = '' } = object.metadata;
   const roleArn = roleArnOf(object.spec, caller);
-  const decision = evaluate(grants, { namespace, namespaceLabels, name, roleArn, self: caller, spec });
+  const all = [...grants];
+  const decision = evaluate(all, { namespace, namespaceLabels, name, roleArn, self: caller, spec });
   if (!decision.allowed) {
     return {
       ...obstacle('GrantDenied', decision.message),
@@ -72,11 +82,21 @@ export function ask(
       roleSeconds: learnedSeconds(object),
     });
     const granted = { allowed: true, message: `RoleGrant ${decision.grants.join(', ')} allows ${roleArn}` };
-    return { roleArn, granted, request, bucket: bucketOf(request) };
+    const grantsKey = keyOfGrants(all, decision.grants);
+    return { roleArn, granted, request, bucket: bucketOf(request), ecrBucket: ecrBucketOf(request), grantsKey };
   } catch (error) {
     if (error instanceof RolevendError && error.code === 'InvalidSpec') return obstacle('InvalidSpec', error.message);
     throw error;
   }
+}
+
+/** Changes with every change of a grant that matters here. */
+function keyOfGrants(grants: readonly RoleGrant[], names: readonly string[]): string {
+  const mine = grants.filter(({ metadata }) => names.includes(metadata.name));
+  return mine
+    .map(({ metadata }) => `${metadata.name}@${metadata.uid}/${metadata.generation}`)
+    .sort()
+    .join(' ');
 }
 
 function obstacle(code: Obstacle['code'], message: string, permanent = true): { obstacle: Obstacle } {

@@ -16,8 +16,10 @@ export interface Failure {
   retryAfterMs?: number | undefined;
   /** The spec that failed; another one is tried at once. */
   generation: number;
-  /** The request that failed, as input hash; a change of grants or of the base identity gives another one. */
+  /** The request that failed, as input hash; what grants or the base identity change in it gives another one. */
   inputHash?: string | undefined;
+  /** The grants that allowed it, as `Asked` tells them; a changed one may be the repair. */
+  grantsKey?: string | undefined;
 }
 
 const SECOND = 1000;

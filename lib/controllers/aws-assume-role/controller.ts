@@ -7,7 +7,7 @@ import { inspectSecret } from './inspect.ts';
 import { issue } from './issue.ts';
 import { type Memory, recall } from './memory.ts';
 import { laterLegacyWriter } from './ownership.ts';
-import { dueOf, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
+import { dueOf, type Pass, requestKeyOf, serverNow, situationOf, type VendingContext } from './pass.ts';
 import { type IssueReason, inputChanged, isSameRequest, plan } from './plan.ts';
 import { removeFormer, repairMetadata } from './repair.ts';
 import { report } from './report.ts';
@@ -55,7 +55,8 @@ export class AwsAssumeRoleController {
     const { client, objects, secrets, grants, namespaces } = this.#context;
     const spec = withDefaults(object.spec);
     const seen = await inspectSecret(object, { client, objects, secrets, signal, now: serverNow(this.#context) });
-    const namespaceLabels = namespaces.get(object.metadata.namespace ?? '')?.metadata.labels ?? {};
+    const namespace = namespaces.get(object.metadata.namespace ?? '');
+    const namespaceLabels = namespace && (namespace.metadata.labels ?? {});
     const asked = ask(object, spec, { ...this.#context.self(), grants: grants.list(), namespaceLabels });
     return {
       key,
@@ -90,14 +91,15 @@ export class AwsAssumeRoleController {
   /** Issues, or gives the time to wait in milliseconds while the key waits for a rate token; that wakes it before. */
   async #issue(pass: Pass, reason: IssueReason): Promise<number | undefined> {
     const { clock, admission } = this.#context;
-    const { request, bucket } = pass.asked as Extract<Pass['asked'], { request: object }>;
+    const { request, bucket, ecrBucket } = pass.asked as Extract<Pass['asked'], { request: object }>;
     pass.memory.waitingSince ??= clock.monotonic();
     const silentMs = PENDING_AFTER_MS - (clock.monotonic() - pass.memory.waitingSince);
     const order = { namespace: pass.object.metadata.namespace ?? '', validUntil: pass.seen.record?.expiresAt };
-    if (!admission.claim(bucket, pass.key, order)) {
-      if (silentMs > 0) return silentMs;
+    const ecrMs = ecrBucket === undefined ? 0 : admission.waitMs(ecrBucket);
+    if (ecrMs > 0 || !admission.claim(bucket, pass.key, order)) {
+      if (silentMs > 0) return ecrMs > 0 ? Math.min(silentMs, ecrMs) : silentMs;
       await report(pass, this.#context);
-      return WAITING_RECHECK_MS;
+      return ecrMs || WAITING_RECHECK_MS;
     }
     await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
     pass.memory.waitingSince = undefined;
@@ -120,12 +122,12 @@ export class AwsAssumeRoleController {
 
   /** Nothing is to be issued: what was said about another request is over, and what stands is put right. */
   async #settle(pass: Pass): Promise<void> {
-    const { memory, object, seen, asked, key } = pass;
-    const inputHash = asked.request?.inputHash;
+    const { memory, seen, key } = pass;
+    const request = requestKeyOf(pass);
     memory.waitingSince = undefined;
     this.#context.admission.cancel(key);
-    const isOver = memory.failure && !isSameRequest(memory.failure, object.metadata.generation ?? 0, inputHash);
-    if (isOver && !inputChanged({ record: seen.record, inputHash })) memory.failure = undefined;
+    const isOver = memory.failure && !isSameRequest(memory.failure, request);
+    if (isOver && !inputChanged({ record: seen.record, inputHash: request.inputHash })) memory.failure = undefined;
     await repairMetadata(pass, this.#context);
   }
 

@@ -91,18 +91,15 @@ export function judge(meta: ObjectMeta, object: AWSAssumeRole, objects: Store<AW
 
 /** Text and reason for a Secret that may not be touched. */
 export function refusal(name: string, ownership: Ownership): NonNullable<Inspection['blocked']> {
-  if (ownership.kind === 'conflict') return conflict(name, ownership.owner);
+  if (ownership.kind === 'conflict') return conflict(`AWSAssumeRole "${ownership.owner}" owns Secret "${name}"`);
   return {
     reason: 'AdoptionRefused',
     message: `Secret "${name}" exists and was not made for this object; delete or rename it, or choose another spec.secretName`,
   };
 }
 
-function conflict(name: string, owner: string): NonNullable<Inspection['blocked']> {
-  return {
-    reason: 'ConflictingSecret',
-    message: `AWSAssumeRole "${owner}" owns Secret "${name}"; choose another spec.secretName for one of the two`,
-  };
+function conflict(why: string): NonNullable<Inspection['blocked']> {
+  return { reason: 'ConflictingSecret', message: `${why}; choose another spec.secretName for one of the two` };
 }
 
 /** Where no Secret stands yet and several objects name it, the oldest goes first. */
@@ -110,7 +107,9 @@ function absent(object: AWSAssumeRole, o: InspectOptions): Inspection {
   const { namespace = '' } = object.metadata;
   const claims = o.objects.byIndex(secretNameIndex, `${namespace}/${object.spec.secretName}`);
   const elder = claims.find((other) => !isDeleting(other) && isOlder(other, object));
-  return { state: 'absent', ...(elder && { blocked: conflict(object.spec.secretName, elder.metadata.name) }) };
+  if (elder === undefined) return { state: 'absent' };
+  const why = `AWSAssumeRole "${elder.metadata.name}" names Secret "${object.spec.secretName}", too, and is older, so it goes first`;
+  return { state: 'absent', blocked: conflict(why) };
 }
 
 function isOlder(a: AWSAssumeRole, b: AWSAssumeRole): boolean {

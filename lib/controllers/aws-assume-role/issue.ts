@@ -8,7 +8,15 @@ import { digest, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
 import { judge } from './inspect.ts';
 import { repaired } from './memory.ts';
-import { handledRefresh, type Pass, requestDigest, requestedRefresh, serverNow, type VendingContext } from './pass.ts';
+import {
+  handledRefresh,
+  type Pass,
+  requestDigest,
+  requestedRefresh,
+  requestKeyOf,
+  serverNow,
+  type VendingContext,
+} from './pass.ts';
 import { type IssueReason, isSameRequest } from './plan.ts';
 import { desiredMetadata } from './secret-metadata.ts';
 import { type SessionRecord, sessionAnnotations } from './session-record.ts';
@@ -128,16 +136,16 @@ function noteFailure(pass: Pass, reason: IssueReason, error: unknown, context: V
   context.log.warn({ object: pass.key, reason, code, requestId, attempt: count }, 'no credential issued');
 }
 
-function failureOf({ memory, object, asked }: Pass, error: unknown, now: number): Failure {
+function failureOf(pass: Pass, error: unknown, now: number): Failure {
   const known = error instanceof RolevendError ? error : undefined;
   const code = known?.code ?? 'InternalError';
-  const generation = object.metadata.generation ?? 0;
-  const inputHash = asked.request?.inputHash;
-  const before = memory.failure;
+  const request = requestKeyOf(pass);
+  const before = pass.memory.failure;
   // A denial counts its own tries, since it is final after some; everything else backs off together.
-  const isAgain = before && isSameRequest(before, generation, inputHash) && isDenial(before.code) === isDenial(code);
+  const isAgain = before && isSameRequest(before, request) && isDenial(before.code) === isDenial(code);
   const count = isAgain ? before.count + 1 : 1;
   return {
+    ...request,
     code,
     message: messageOf(error),
     requestId: known?.requestId,
@@ -145,15 +153,13 @@ function failureOf({ memory, object, asked }: Pass, error: unknown, now: number)
     lastAttemptAt: now,
     permanent: isPermanent(code, known?.consequence === 'stop', count),
     retryAfterMs: known?.retryAfterMs,
-    generation,
-    inputHash,
   };
 }
 
 /** What the API server says about a Secret may quote it, so its words are not shown; of a refusal only the usual causes are. */
 function messageOf(error: unknown): string {
   if (!(error instanceof RolevendError)) return describeError(error);
-  const isRefused = error instanceof KubeError && error.status === 403;
+  const isRefused = error instanceof KubeError && (error.status === 403 || error.status === 422);
   const causes = "the operator's rights (RBAC), the resource quotas and the admission policies of this namespace";
   return isRefused ? `${error.message}. Check ${causes}.` : error.message;
 }

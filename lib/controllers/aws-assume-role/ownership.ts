@@ -6,7 +6,8 @@ import { uidOf } from './secret.ts';
 
 /**
  * To whom a Secret belongs:
- * - `ours`: an owner reference of our kind, or the annotation, names this object's UID;
+ * - `ours`: an owner reference of our kind, or the annotation, names this object's UID, or nothing names an owner any
+ *   more and the status tells that this object wrote it;
  * - `stale`: made by an earlier object of this name that does not exist any more, e.g. restored from a backup;
  * - `conflict`: another living AWSAssumeRole owns it;
  * - `foreign`: anything else.
@@ -24,7 +25,8 @@ export function ownershipOf(
   nameOf: (uid: string) => string | undefined,
 ): Ownership {
   const uids = ownerUids(meta);
-  if (uids.includes(uidOf(object))) return { kind: 'ours' };
+  const isWritten = uids.length === 0 && meta.uid !== undefined && object.status?.secretRef?.uid === meta.uid;
+  if (uids.includes(uidOf(object)) || isWritten) return { kind: 'ours' };
   const owner = uids.map(nameOf).find((name) => name !== undefined);
   if (owner !== undefined) return { kind: 'conflict', owner };
   const ownName = meta.annotations?.[annotations.owner] === object.metadata.name;

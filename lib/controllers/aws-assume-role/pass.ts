@@ -61,15 +61,15 @@ export function serverNow({ clock, skewMs }: Pick<VendingContext, 'clock' | 'ske
 }
 
 /** What the decision of this pass depends on. */
-export function situationOf({ object, spec, seen, asked, memory }: Pass, now: number): Situation {
+export function situationOf(pass: Pass, now: number): Situation {
+  const { object, spec, seen, memory } = pass;
   return {
+    ...requestKeyOf(pass),
     uid: uidOf(object),
-    generation: object.metadata.generation ?? 0,
     now,
     suspended: spec.suspend,
     secret: seen.state,
     record: seen.record,
-    inputHash: asked.request?.inputHash,
     refresh: spec.refresh,
     isEcr: spec.secretType === 'EcrDockerConfigJson',
     failure: memory.failure,
@@ -80,6 +80,15 @@ export function situationOf({ object, spec, seen, asked, memory }: Pass, now: nu
       lastAt: memory.triedRequestAt,
     },
     repairs: memory.repairs,
+  };
+}
+
+/** What tells the request that this pass would make from others. */
+export function requestKeyOf({ object, asked }: Pick<Pass, 'object' | 'asked'>) {
+  return {
+    generation: object.metadata.generation ?? 0,
+    inputHash: asked.request?.inputHash,
+    grantsKey: asked.obstacle ? undefined : asked.grantsKey,
   };
 }
 

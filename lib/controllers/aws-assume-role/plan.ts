@@ -19,6 +19,8 @@ export interface Situation {
   record: SessionRecord | undefined;
   /** Of the request as it would be made now; undefined while the base identity is unknown or the grants deny. */
   inputHash: string | undefined;
+  /** The grants that allow the request. */
+  grantsKey?: string | undefined;
   refresh: RefreshSettings;
   /** Whether the Secret's life is that of a container registry's token. */
   isEcr: boolean;
@@ -94,14 +96,18 @@ export function inputChanged({ record, inputHash }: Pick<Situation, 'record' | '
   return held !== undefined && inputHash !== undefined && held.startsWith('v1:') && held !== inputHash;
 }
 
-/** When the back-off of the last failure ends. It binds only the spec and the request that failed. */
-function retryTime({ uid, failure, record, generation, inputHash }: Situation): number {
-  if (failure === undefined || !isSameRequest(failure, generation, inputHash)) return 0;
+/** When the back-off of the last failure ends. It binds only the spec, the grants and the request that failed. */
+function retryTime({ uid, failure, record, ...asked }: Situation): number {
+  if (failure === undefined || !isSameRequest(failure, asked)) return 0;
   return nextAttemptAt(uid, failure, record?.expiresAt);
 }
 
-/** Whether a failure speaks of the request as it would be made now. */
-export function isSameRequest(failure: Failure, generation: number, inputHash: string | undefined): boolean {
-  const sameHash = failure.inputHash === undefined || inputHash === undefined || failure.inputHash === inputHash;
-  return failure.generation === generation && sameHash;
+/** What tells one request from another. */
+export type RequestKey = Pick<Failure, 'generation' | 'inputHash' | 'grantsKey'>;
+
+/** Whether a failure speaks of the request as it would be made now. What is not known does not tell them apart. */
+export function isSameRequest(failure: RequestKey, now: RequestKey): boolean {
+  const agree = (a: string | undefined, b: string | undefined) => a === undefined || b === undefined || a === b;
+  const isSameHash = agree(failure.inputHash, now.inputHash);
+  return failure.generation === now.generation && isSameHash && agree(failure.grantsKey, now.grantsKey);
 }

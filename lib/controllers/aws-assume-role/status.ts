@@ -126,7 +126,7 @@ function readyOf(view: View, valid: boolean, before: Condition | undefined): Sai
       `the credential ended at ${rfc3339(record.expiresAt)}${failure ? `; ${failure.message}` : ''}`,
     );
   }
-  if (view.suspended) return ready('Unknown', 'Suspended', 'suspended before a first credential was issued');
+  if (view.suspended) return ready('Unknown', 'Suspended', 'suspended; the Secret holds no credential');
   if (failure) return ready('False', failure.code, failure.message);
   return ready('Unknown', 'Pending', 'a credential for this spec is being issued');
 }

@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../../clock.ts';
 import { RolevendError } from '../../errors.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound, isUidMismatch, KubeError } from '../../kube/errors.ts';
-import { keyOf, type ObjectMeta, secrets } from '../../kube/objects.ts';
+import { keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
 import type { Ownership } from './ownership.ts';
 import type { Secret } from './secret.ts';
 
@@ -96,7 +96,17 @@ async function recreate(desired: DesiredSecret, current: ObjectMeta, o: WriteOpt
     ...(uid && { uid }),
     ...(resourceVersion && { resourceVersion }),
   });
-  return await o.client.create<Secret>(secrets, secretOf(desired, withoutIdentity(current)), { signal: o.signal });
+  try {
+    return await o.client.create<Secret>(secrets, secretOf(desired, withoutIdentity(current)), { signal: o.signal });
+  } catch (error) {
+    if (isAlreadyExists(error) && (await readOwn(o))?.deletionTimestamp !== undefined) throw ending(o);
+    throw error;
+  }
+}
+
+function ending(ref: ObjectRef): RolevendError {
+  const message = `Secret ${keyOf(ref)} has to be replaced, but finalizers keep the old one; remove them from its metadata.finalizers`;
+  return new RolevendError(message, { code: 'SecretEnding', consequence: 'retry' });
 }
 
 /** The Secret's metadata as they stand, where it is ours to write; undefined where there is none. */

@@ -15,7 +15,7 @@ const caller = {
 const grant = (change: Partial<RoleGrantSpec> = {}): RoleGrant => ({
   apiVersion: 'rolevend.dev/v1alpha1',
   kind: 'RoleGrant',
-  metadata: { name: 'default' },
+  metadata: { name: 'default', uid: 'g-1', generation: 1 },
   spec: { namespaces: { names: ['*'] }, roles: ['arn:self:iam::self:role/*'], ...change },
 });
 const around = (change: Partial<Surroundings> = {}): Surroundings => ({
@@ -38,7 +38,7 @@ describe('what an object asks for', () => {
       roleArn: ROLE,
       granted: { allowed: true, message: `RoleGrant default allows ${ROLE}` },
       obstacle: undefined,
-      rest: { bucket: expect.stringContaining('eu-west-1') },
+      rest: { bucket: expect.stringContaining('eu-west-1'), ecrBucket: undefined, grantsKey: 'default@g-1/1' },
     });
     expect(request).toMatchObject({
       namespace: 'team',
@@ -47,6 +47,16 @@ describe('what an object asks for', () => {
       region: 'eu-west-1',
       durationSeconds: 900,
     });
+  });
+
+  it('names the grants that allow it by their generation, so that a changed one can be told', () => {
+    const keyOf = (...grants: RoleGrant[]) => {
+      const found = asked(role(), { grants });
+      return found.obstacle ? undefined : found.grantsKey;
+    };
+    const other = grant({ namespaces: { names: ['nobody'] } });
+    expect(keyOf(grant(), { ...other, metadata: { name: 'other' } })).toBe('default@g-1/1');
+    expect(keyOf({ ...grant(), metadata: { ...grant().metadata, generation: 2 } })).toBe('default@g-1/2');
   });
 
   it('works for an object without a namespace', () => {

@@ -171,7 +171,22 @@ describe('isSameRequest', () => {
     ['another hash', failed({ inputHash: 'v1:one' }), 2, 'v1:two', false],
     ['another generation', failed({ inputHash: 'v1:one' }), 3, 'v1:one', false],
   ])('%s', (_what, failure, generation, inputHash, expected) => {
-    expect(isSameRequest(failure, generation, inputHash)).toBe(expected);
+    expect(isSameRequest(failure, { generation, inputHash })).toBe(expected);
+  });
+
+  it.each([
+    ['the same grants', 'team@1', true],
+    ['a changed grant', 'team@2', false],
+    ['grants that are not known', undefined, true],
+  ])('%s', (_what, grantsKey, expected) => {
+    expect(isSameRequest(failed({ grantsKey: 'team@1' }), { generation: 2, grantsKey })).toBe(expected);
+  });
+
+  it('ends the wait after a permanent failure when a grant changes', () => {
+    const failure = failed({ code: 'AccessDenied', permanent: true, grantsKey: 'team@1' });
+    const due = { secret: 'absent', record: undefined, failure } as const;
+    expect(plan(situation({ ...due, grantsKey: 'team@1' }))).toMatchObject({ issue: undefined });
+    expect(plan(situation({ ...due, grantsKey: 'team@2' }))).toEqual({ issue: 'Missing' });
   });
 });
 

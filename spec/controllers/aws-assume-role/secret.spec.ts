@@ -119,6 +119,21 @@ describe('to whom a Secret belongs', () => {
     expect(ownershipOf({ name: 'creds' }, role(), () => undefined)).toEqual({ kind: 'foreign' });
   });
 
+  it('follows from the status where nobody is named any more', () => {
+    const named = (meta: ObjectMeta) =>
+      ownershipOf(
+        meta,
+        role({ status: { secretRef: { name: 'creds', uid: 's-1', resourceVersion: '5' } } }),
+        (uid) => living[uid],
+      );
+    expect(named(secretMeta({ labels: {}, annotations: {}, ownerReferences: [] }))).toEqual({ kind: 'ours' });
+    expect(named(secretMeta({ uid: 's-2', annotations: {}, ownerReferences: [] }))).toEqual({ kind: 'foreign' });
+    expect(named(secretMeta({ ownerReferences: [reference('u-other')] }))).toEqual({
+      kind: 'conflict',
+      owner: 'other',
+    });
+  });
+
   it('is never ours without our uid', () => {
     const anyUid = fc.constantFrom('u-other', 'u-dead', 'u-more');
     fc.assert(

@@ -152,8 +152,8 @@ describe('the calls that lead to a written Secret', () => {
     [
       'another type, and somebody was quicker after the delete',
       known,
-      [invalid('type'), 'ok', exists, ours],
-      ['replace s-1@7', 'delete creds s-1@7', 'create', read, 'replace s-1@8'],
+      [invalid('type'), 'ok', exists, ours, ours],
+      ['replace s-1@7', 'delete creds s-1@7', 'create', read, read, 'replace s-1@8'],
     ],
     [
       'another type, and the create got no answer',
@@ -267,6 +267,12 @@ describe('a refusal that stays', () => {
   ])('is thrown at once and never costs the Secret that stands: %s', async (_what, error) => {
     const outcome = await write([error], known);
     expect([outcome.calls, outcome.waits, outcome.result]).toEqual([['replace s-1@7'], [], error]);
+  });
+
+  it('of a Secret that finalizers keep says so, after one delete', async () => {
+    const kept = secretMeta({ deletionTimestamp: '2026-01-01T00:00:00Z', resourceVersion: '9' });
+    const writing = write([invalid('type'), 'ok', exists, kept], known);
+    await expect(writing).rejects.toMatchObject({ code: 'SecretEnding', consequence: 'retry' });
   });
 
   it('is thrown from a create, too', async () => {
