@@ -30,10 +30,24 @@ export interface HashInput {
 
 /** `v1:` and the SHA-256 (hex) of canonical JSON `{spec, terms, base}`. It stands in the Secret's annotation. */
 export function inputHash(input: HashInput): string {
-  const spec = Object.fromEntries(issueFields.map((field) => [field, input.spec[field]]));
+  const spec = issueSpec(input.spec);
   const base = { partition: input.caller.partition, account: input.caller.accountId, role: input.caller.role };
   const json = canonicalJson({ spec, terms: input.terms, base });
   return `${INPUT_HASH_VERSION}:${createHash('sha256').update(json).digest('hex')}`;
+}
+
+/**
+ * SHA-256 (hex) of the fields of the spec that enter an issue, alone: whether a session was issued for this spec,
+ * whatever grants and base identity have become since, and also while they are not known.
+ */
+export function specHash(spec: AWSAssumeRoleSpec): string {
+  return createHash('sha256')
+    .update(canonicalJson(issueSpec(spec)))
+    .digest('hex');
+}
+
+function issueSpec(spec: AWSAssumeRoleSpec): Partial<AWSAssumeRoleSpec> {
+  return Object.fromEntries(issueFields.map((field) => [field, spec[field]]));
 }
 
 /** JSON with sorted keys and no undefined members, so that equal values give equal text. */

@@ -5,7 +5,6 @@ import type { CallerIdentity } from '../../aws/options.ts';
 import { bucketOf, ecrBucketOf } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
 import { evaluate } from '../../credentials/grants.ts';
-import { inputHash } from '../../credentials/input-hash.ts';
 import { type IssueRequest, issueRequest, roleArnOf } from '../../credentials/request.ts';
 import { RolevendError } from '../../errors.ts';
 
@@ -34,8 +33,6 @@ export type Asked = {
   roleArn?: string;
   /** What the grants say; undefined where they could not be asked. */
   granted?: { allowed: boolean; message: string };
-  /** Input hashes that a session for this spec may have, where no grant tells the terms any more. */
-  formerHashes?: string[];
 } & (
   | { obstacle: Obstacle; request?: undefined }
   | {
@@ -70,7 +67,6 @@ export function ask(
       ...obstacle('GrantDenied', decision.message),
       roleArn,
       granted: { allowed: false, message: decision.message },
-      formerHashes: hashesUnderAnyGrant(object, caller),
     };
   }
   try {
@@ -101,12 +97,6 @@ function keyOfGrants(grants: readonly RoleGrant[], names: readonly string[]): st
 
 function obstacle(code: Obstacle['code'], message: string, permanent = true): { obstacle: Obstacle } {
   return { obstacle: { code, message, permanent } };
-}
-
-/** The input hash as it is where grants change nothing, and as it is where one shortens the session to what stands. */
-function hashesUnderAnyGrant({ spec, status }: AWSAssumeRole, caller: CallerIdentity): string[] {
-  const clamped = { maxDurationSeconds: status?.effectiveDurationSeconds };
-  return [{}, clamped].map((terms) => inputHash({ spec, terms, caller }));
 }
 
 /** What STS turned out to grant this role at most, kept in the status until the generation changes. */

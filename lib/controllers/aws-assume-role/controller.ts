@@ -7,7 +7,7 @@ import { inspectSecret } from './inspect.ts';
 import { issue } from './issue.ts';
 import { type Memory, recall } from './memory.ts';
 import { laterLegacyWriter } from './ownership.ts';
-import { dueOf, type Pass, requestKeyOf, serverNow, situationOf, type VendingContext } from './pass.ts';
+import { dueOf, needsIssue, type Pass, requestKeyOf, serverNow, situationOf, type VendingContext } from './pass.ts';
 import { type IssueReason, inputChanged, isSameRequest, plan } from './plan.ts';
 import { removeFormer, repairMetadata } from './repair.ts';
 import { report } from './report.ts';
@@ -128,7 +128,15 @@ export class AwsAssumeRoleController {
     this.#context.admission.cancel(key);
     const isOver = memory.failure && !isSameRequest(memory.failure, request);
     if (isOver && !inputChanged({ record: seen.record, inputHash: request.inputHash })) memory.failure = undefined;
+    if (this.#wantsNothing(pass)) memory.failure = undefined;
     await repairMetadata(pass, this.#context);
+  }
+
+  /** Whether a good Secret needs nothing, also if nothing had failed: what was tried in vain is not wanted any more. */
+  #wantsNothing(pass: Pass): boolean {
+    if (pass.spec.suspend || pass.seen.state !== 'intact' || pass.asked.request === undefined) return false;
+    const unhindered = { ...situationOf(pass, serverNow(this.#context)), failure: undefined };
+    return plan(unhindered).issue === undefined;
   }
 
   /** When to look again. Changes come by themselves, so only times count. */
@@ -138,11 +146,11 @@ export class AwsAssumeRoleController {
     const overdueMs = seen.record === undefined ? 0 : Math.max(0, now - dueOf(pass, seen.record));
     this.#context.metrics.observe(object, seen.record, overdueMs);
     if (seen.blocked) return { requeueAfterMs: REFUSED_RECHECK_MS };
+    if (asked.obstacle?.permanent === false && needsIssue(pass, now)) return { requeueAfterMs: OBSTACLE_RECHECK_MS };
     const next = plan(situationOf(pass, now));
     if (next.issue === undefined)
       return next.waitUntil === undefined ? undefined : { requeueAfterMs: next.waitUntil - now };
     if (asked.obstacle === undefined) return { requeueAfterMs: 0 };
-    if (!asked.obstacle.permanent) return { requeueAfterMs: OBSTACLE_RECHECK_MS };
     // A change of spec or grants wakes the object; until then only the end of the credential changes anything.
     const left = (seen.record?.expiresAt ?? 0) - now;
     return left > 0 ? { requeueAfterMs: left } : undefined;

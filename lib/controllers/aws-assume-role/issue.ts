@@ -1,5 +1,6 @@
 import { isThrottle } from '../../aws/errors.ts';
 import type { IssueResult } from '../../credentials/assume-role.ts';
+import { specHash } from '../../credentials/input-hash.ts';
 import type { IssueRequest } from '../../credentials/request.ts';
 import { describeError, isAbort, RolevendError } from '../../errors.ts';
 import { isNamespaceTerminating, KubeError } from '../../kube/errors.ts';
@@ -76,6 +77,7 @@ function recordOf({ session, ecr }: IssueResult, request: IssueRequest, pass: Pa
     packedPolicySizePercent: session.packedPolicySizePercent,
     requestId: session.requestId,
     generation: pass.object.metadata.generation,
+    specSha256: specHash(pass.object.spec),
     refreshSha256: refresh === undefined ? undefined : requestDigest(refresh),
     inputHash: request.inputHash,
   };

@@ -6,6 +6,7 @@ import type { Admission } from '../../aws/rate.ts';
 import type { Clock } from '../../clock.ts';
 import type { AssumeRoleIssuer } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
+import { specHash } from '../../credentials/input-hash.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { KubeObject } from '../../kube/objects.ts';
 import type { Store } from '../../kube/store.ts';
@@ -15,7 +16,7 @@ import type { Announcer } from './events.ts';
 import type { Inspection } from './inspect.ts';
 import type { Memory } from './memory.ts';
 import type { VendingMetrics } from './metrics.ts';
-import { inputChanged, nextRefreshAt, type Situation } from './plan.ts';
+import { inputChanged, nextRefreshAt, plan, type Situation } from './plan.ts';
 import { uidOf } from './secret.ts';
 import type { SessionRecord } from './session-record.ts';
 
@@ -113,13 +114,19 @@ export function requestDigest(value: string): string {
 }
 
 /**
- * Whether a session was issued for the spec as it is: its hash says so or, where only grants or the base identity have
- * changed since, the generation does.
+ * Whether a session was issued for the spec as it is, whatever grants and base identity have become since. Where the
+ * Secret does not tell, an input hash that is known to differ says no.
  */
-export function isCurrent({ asked, object }: Pass, record: SessionRecord): boolean {
-  if (record.inputHash === undefined || record.generation === object.metadata.generation) return true;
-  if (asked.obstacle?.permanent) return asked.formerHashes?.includes(record.inputHash) ?? false;
-  return !inputChanged({ record, inputHash: asked.request?.inputHash });
+export function isCurrent({ asked, object }: Pick<Pass, 'asked' | 'object'>, record: SessionRecord): boolean {
+  if (record.specSha256 !== undefined) return record.specSha256 === specHash(object.spec);
+  const isSameGeneration = record.generation !== undefined && record.generation === object.metadata.generation;
+  return isSameGeneration || !inputChanged({ record, inputHash: asked.request?.inputHash });
+}
+
+/** Whether a credential is to be issued, as far as that can be told without a request to compare with. */
+export function needsIssue(pass: Pass, now: number): boolean {
+  const { record } = pass.seen;
+  return plan(situationOf(pass, now)).issue !== undefined || (record !== undefined && !isCurrent(pass, record));
 }
 
 /** When the session is refreshed if nothing happens before, milliseconds since 1970. */

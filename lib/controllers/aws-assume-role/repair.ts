@@ -1,4 +1,5 @@
 import { annotations } from '../../api/names.ts';
+import { specHash } from '../../credentials/input-hash.ts';
 import { isNotFound, isUidMismatch } from '../../kube/errors.ts';
 import { type KubeObject, type ObjectMeta, refOf, secrets, withoutManagedFields } from '../../kube/objects.ts';
 import { digest } from '../../secrets/render.ts';
@@ -46,7 +47,8 @@ function ownAnnotations({ seen, asked, object }: Pass): Record<string, string> {
   if (held === undefined) return {};
   const isOfSpec = record.assumed === true || record.generation === object.metadata.generation;
   const inputHash = record.inputHash ?? (isOfSpec ? asked.request?.inputHash : undefined);
-  return sessionAnnotations({ ...record, inputHash }, held);
+  const specSha256 = record.specSha256 ?? (isOfSpec ? specHash(object.spec) : undefined);
+  return sessionAnnotations({ ...record, inputHash, specSha256 }, held);
 }
 
 /** After a change of `spec.secretName`, removes the Secrets of this object that have another name. */

@@ -5,8 +5,7 @@ import { parseTime } from '../../clock.ts';
 import { refOfKey } from '../../kube/objects.ts';
 import { clampNote, type Obstacle } from './ask.ts';
 import { type Failure, nextAttemptAt } from './backoff.ts';
-import { dueOf, handledRefresh, isCurrent, type Pass, serverNow, situationOf, type VendingContext } from './pass.ts';
-import { plan } from './plan.ts';
+import { dueOf, handledRefresh, isCurrent, needsIssue, type Pass, serverNow, type VendingContext } from './pass.ts';
 import { goneOrThrow } from './repair.ts';
 import { uidOf } from './secret.ts';
 import type { SessionRecord } from './session-record.ts';
@@ -90,7 +89,7 @@ function nextAt(pass: Pass, record: SessionRecord | undefined): number | undefin
 function obstacleFailure(pass: Pass, now: number): Failure | undefined {
   const { asked, spec, object } = pass;
   if (asked.obstacle === undefined || spec.suspend || pass.seen.blocked) return undefined;
-  if (!asked.obstacle.permanent && plan(situationOf(pass, now)).issue === undefined) return undefined;
+  if (!asked.obstacle.permanent && !needsIssue(pass, now)) return undefined;
   return {
     ...asked.obstacle,
     count: 1,

@@ -12,6 +12,8 @@ export interface SessionRecord extends Lifetime {
   requestId?: string | undefined;
   /** Generation of the object for which it was issued. */
   generation?: number | undefined;
+  /** SHA-256 of the spec for which it was issued, from `specHash`. */
+  specSha256?: string | undefined;
   /** SHA-256 of the request for a refresh that it fulfils, from `requestDigest`. */
   refreshSha256?: string | undefined;
   inputHash?: string | undefined;
@@ -44,6 +46,7 @@ function parseSession(text: string | undefined): Partial<SessionRecord> {
       requestId: string('requestId'),
       packedPolicySizePercent: number('packedPolicySizePercent'),
       generation: number('generation'),
+      specSha256: string('specSha256'),
       refreshSha256: string('refreshSha256'),
       assumed: value['assumed'] === true,
     };
@@ -66,8 +69,16 @@ export function assumedRecord(object: AWSAssumeRole, durationSeconds: number): S
 
 /** The annotations that describe a session, so that the status can be rebuilt from the Secret alone. */
 export function sessionAnnotations(record: SessionRecord, dataSha256: string): Record<string, string> {
-  const { assumedRoleArn, accessKeyId, packedPolicySizePercent, requestId, generation, refreshSha256, assumed } =
-    record;
+  const {
+    assumedRoleArn,
+    accessKeyId,
+    packedPolicySizePercent,
+    requestId,
+    generation,
+    specSha256,
+    refreshSha256,
+    assumed,
+  } = record;
   return {
     [annotations.issuedAt]: rfc3339(record.issuedAt),
     [annotations.expiresAt]: rfc3339(record.expiresAt),
@@ -79,6 +90,7 @@ export function sessionAnnotations(record: SessionRecord, dataSha256: string): R
       packedPolicySizePercent,
       requestId,
       generation,
+      specSha256,
       refreshSha256,
       ...(assumed && { assumed }),
     }),

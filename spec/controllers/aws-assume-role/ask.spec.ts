@@ -29,8 +29,6 @@ const around = (change: Partial<Surroundings> = {}): Surroundings => ({
 const asked = (object: AWSAssumeRole, change: Partial<Surroundings> = {}) =>
   ask(object, withDefaults(object.spec), around(change));
 
-const hashOf = (object: AWSAssumeRole, grants = [grant()]) => asked(object, { grants }).request?.inputHash;
-
 describe('what an object asks for', () => {
   it('is one request with the bucket of its identity, Region and operation', () => {
     const { roleArn, granted, request, obstacle, ...rest } = asked(role());
@@ -97,7 +95,6 @@ describe('what an object asks for', () => {
       {
         roleArn: ROLE,
         granted: { allowed: false, message: expect.stringContaining('team') },
-        formerHashes: [hashOf(role()), hashOf(role())],
         obstacle: { code: 'GrantDenied', permanent: true, message: expect.stringContaining(ROLE) },
       },
     ],
@@ -109,13 +106,6 @@ describe('what an object asks for', () => {
     ],
   ])('is hindered by %s', (_what, object, change, expected) => {
     expect(asked(object, change)).toEqual(expected);
-  });
-
-  it('could have been asked for under a grant that shortened the session, too', () => {
-    const object = role({ spec: { durationSeconds: 3600 }, status: { effectiveDurationSeconds: 1800 } });
-    const { formerHashes } = asked(object, { grants: [] });
-    expect(formerHashes).toEqual([hashOf(object), hashOf(object, [grant({ maxDurationSeconds: 1800 })])]);
-    expect(new Set(formerHashes).size).toBe(2);
   });
 
   it('throws on what nobody foresaw', () => {

@@ -80,6 +80,26 @@ describe("the operator's own identity", () => {
     expect(problems(at)).toEqual([]);
   });
 
+  test('that is gone keeps a changed spec from counting as Ready, and takes it up when it is back', async () => {
+    credentials = stage.keys;
+    const at = await open();
+    await at.apply('app', { durationSeconds: 3600 });
+    await settled(at, 'app', issued);
+    credentials = undefined;
+    await at.restart();
+    await eventually('the identity to be looked for', () => problems(at)[0]?.includes(problem));
+    await at.apply('app', { durationSeconds: 3600, secretType: 'File' });
+    await settled(at, 'app', without);
+    expect(Object.keys((await at.secret('app'))?.text ?? {})).toContain('awsAccessKeyId');
+    await at.apply('app', { durationSeconds: 3600, suspend: false });
+    await settled(at, 'app', { Ready: issued.Ready, Refreshed: issued.Refreshed });
+    await at.apply('app', { durationSeconds: 3600, secretType: 'File' });
+    credentials = stage.keys;
+    stage.clock.skip(30 * SECOND);
+    await settled(at, 'app', issued);
+    expect(Object.keys((await at.secret('app'))?.text ?? {})).toEqual(['credentials']);
+  });
+
   test('that is gone after a restart is no trouble of a valid credential until its refresh is due', async () => {
     credentials = stage.keys;
     const at = await open();

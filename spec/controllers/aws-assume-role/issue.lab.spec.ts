@@ -77,6 +77,7 @@ describe('an AWSAssumeRole', () => {
       assumedRoleArn: map.status?.assumedRoleArn,
       accessKeyId: text['awsAccessKeyId'],
       requestId: map.status?.lastRequestId,
+      specSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       generation: 1,
     });
   });

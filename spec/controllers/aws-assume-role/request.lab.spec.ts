@@ -58,6 +58,23 @@ describe('the annotation rolevend.dev/refresh-requested-at', () => {
     expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(29_000);
   });
 
+  test('that is taken back after it failed for good leaves no trace of the failure', async () => {
+    const { scene, stage } = app;
+    await stage.aws.createRole('withdrawn', { trust: trustPrincipals(stage.keys.arn) });
+    await scene.apply('withdrawn', { roleName: 'withdrawn' });
+    await scene.ready('withdrawn');
+    stage.aws.gateway.fail({ action: 'AssumeRole', role: 'withdrawn', with: 'MalformedPolicyDocument', times: 1 });
+    await requestRefresh(scene, 'withdrawn', 'please');
+    await scene.condition('withdrawn', 'Stalled', 'True', 'MalformedPolicyDocument');
+    await scene.ns.kubectl('annotate', 'aar', 'withdrawn', 'rolevend.dev/refresh-requested-at-');
+    const { status } = await scene.condition('withdrawn', 'Refreshed', 'True', 'Issued');
+    expect(status?.conditions?.map(({ type, status: value }) => [type, value])).toEqual([
+      ['Ready', 'True'],
+      ['Refreshed', 'True'],
+      ['Granted', 'True'],
+    ]);
+  });
+
   test('beats the back-off of a permanent failure', async () => {
     const { scene, stage } = app;
     const { gateway } = stage.aws;
