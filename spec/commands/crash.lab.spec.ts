@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
 import { annotations } from '../../lib/api/names.ts';
-import { type KillProxy, startKillProxy } from '../lab/kill-proxy.ts';
+import { type FaultProxy, startFaultProxy } from '../lab/fault-proxy.ts';
 import { readKubeconfig, writeKubeconfig } from '../lab/kubeconfig.ts';
 import { eventually } from '../support/eventually.ts';
 import type { RolevendProcess } from '../support/process.ts';
@@ -22,7 +22,7 @@ jest.setTimeout(60_000);
 describe('an operator that is killed', () => {
   let shop: Workshop;
   let site: Site;
-  let proxy: KillProxy;
+  let proxy: FaultProxy;
   let kubeconfig: string;
   let operator: RolevendProcess | undefined;
 
@@ -34,7 +34,7 @@ describe('an operator that is killed', () => {
   beforeEach(async () => {
     const { plane, program } = shop;
     site = await openSite(shop);
-    proxy = await startKillProxy(plane);
+    proxy = await startFaultProxy(plane);
     const token = (await (await readKubeconfig(plane.kubeconfig)).token()) ?? '';
     kubeconfig = await writeKubeconfig(program.directory, { server: proxy.url, caFile: plane.caFile }, { token });
     await start();
@@ -52,27 +52,28 @@ describe('an operator that is killed', () => {
     await operator.ready();
   }
 
-  const killed = (moment: Moment) => killedAt(moment, site, proxy, operator as RolevendProcess);
+  const killed = (moment: Moment) => killedAt(moment, proxy, operator as RolevendProcess);
   const secrets = async () => (await site.secrets()).map(({ metadata, type }) => `${metadata.name} ${type}`).sort();
 
   /** Starts the operator again. Gives the end state, and what it took to get there. */
   async function resumed() {
-    proxy.passed.length = 0;
+    proxy.requests.length = 0;
     await start();
     await site.ready('app');
     await operator?.idle();
     const { status } = await site.object('app');
     const [secret] = await site.secrets();
-    const writes = proxy.passed.filter(isSecretWrite);
+    const writes = proxy.requests.filter(isSecretWrite);
     return {
       secrets: await secrets(),
       isOneSession: holdsWhatWasIssued(secret, shop.aws.gateway),
       isTold: status?.secretRef?.resourceVersion === secret?.metadata.resourceVersion,
       sessions: site.sessions().length,
-      secretWrites: writes.map(({ method, path }) => `${method} ${path.split('/').slice(5).join('/')}`),
+      secretWrites: writes.map(({ verb, resource, name }) => [verb, resource, name].filter(Boolean).join(' ')),
     };
   }
 
+  const patch = { verb: 'patch', resource: 'awsassumeroles/status', name: 'app' } as const;
   const good = { secrets: ['app Opaque'], isOneSession: true, isTold: true };
 
   test.each([
@@ -85,28 +86,28 @@ describe('an operator that is killed', () => {
     await eventually('STS to hold the call', isWaiting);
     await operator?.end('SIGKILL');
     expect(await secrets()).toEqual([]);
-    expect(await resumed()).toEqual({ ...good, sessions: expected, secretWrites: ['POST secrets'] });
+    expect(await resumed()).toEqual({ ...good, sessions: expected, secretWrites: ['create secrets'] });
   });
 
   test.each<[string, Moment, object]>([
     [
       'point 2, before the Secret is created: one session is orphaned',
-      { method: 'POST', at: 'before', resource: 'secrets' },
-      { sessions: 2, secretWrites: ['POST secrets'] },
+      { verb: 'create', resource: 'secrets', fault: 'kill-before' },
+      { sessions: 2, secretWrites: ['create secrets'] },
     ],
     [
       'point 3, the Secret is created and the answer lost: nothing is issued again',
-      { method: 'POST', at: 'after', resource: 'secrets' },
+      { verb: 'create', resource: 'secrets', fault: 'kill-applied' },
       { sessions: 1, secretWrites: [] },
     ],
     [
       'point 4, before the status is written: nothing is issued again',
-      { method: 'PATCH', at: 'before', resource: 'awsassumeroles/app/status' },
+      { ...patch, fault: 'kill-before' },
       { sessions: 1, secretWrites: [] },
     ],
     [
       'point 4, the status is written and the answer lost: nothing is issued again',
-      { method: 'PATCH', at: 'after', resource: 'awsassumeroles/app/status' },
+      { ...patch, fault: 'kill-applied' },
       { sessions: 1, secretWrites: [] },
     ],
   ])('in a first issue at %s', async (_, moment, expected) => {
@@ -119,9 +120,8 @@ describe('an operator that is killed', () => {
   const again = { [annotations.refreshRequestedAt]: 'now' };
   const ecrHost = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';
   const ecr: Partial<AWSAssumeRoleSpec> = { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: ecrHost };
-  const put = { method: 'PUT', resource: 'secrets/app' };
-  const patch = { method: 'PATCH', resource: 'awsassumeroles/app/status' };
-  const remove = { method: 'DELETE', resource: 'secrets/app' };
+  const put = { verb: 'update', resource: 'secrets' } as const;
+  const remove = { verb: 'delete', resource: 'secrets', name: 'app' } as const;
   const other = { ...good, secrets: ['other Opaque'] };
   const registry = { ...good, secrets: ['app kubernetes.io/dockerconfigjson'] };
 
@@ -130,15 +130,15 @@ describe('an operator that is killed', () => {
       'point 2 of a refresh: the old Secret stands, and one session is orphaned',
       {},
       again,
-      { ...put, at: 'before' },
+      { ...put, fault: 'kill-before' },
       ['app Opaque'],
-      { ...good, sessions: 3, secretWrites: ['PUT secrets/app'] },
+      { ...good, sessions: 3, secretWrites: ['update secrets app'] },
     ],
     [
       'point 3 of a refresh: the new session stands',
       {},
       again,
-      { ...put, at: 'after' },
+      { ...put, fault: 'kill-applied' },
       ['app Opaque'],
       { ...good, sessions: 2, secretWrites: [] },
     ],
@@ -146,7 +146,7 @@ describe('an operator that is killed', () => {
       'point 4 of a refresh: the new session stands',
       {},
       again,
-      { ...patch, at: 'before' },
+      { ...patch, fault: 'kill-before' },
       ['app Opaque'],
       { ...good, sessions: 2, secretWrites: [] },
     ],
@@ -154,7 +154,7 @@ describe('an operator that is killed', () => {
       'point 4 after a change of the spec',
       { durationSeconds: 1800 },
       {},
-      { ...patch, at: 'before' },
+      { ...patch, fault: 'kill-before' },
       ['app Opaque'],
       { ...good, sessions: 2, secretWrites: [] },
     ],
@@ -162,23 +162,23 @@ describe('an operator that is killed', () => {
       'point 5, the Secret of the former type is deleted: it is made anew',
       ecr,
       {},
-      { ...remove, at: 'after' },
+      { ...remove, fault: 'kill-applied' },
       [],
-      { ...registry, sessions: 3, secretWrites: ['POST secrets'] },
+      { ...registry, sessions: 3, secretWrites: ['create secrets'] },
     ],
     [
       'point 6, before the Secret of the former name is deleted: it goes',
       { secretName: 'other' },
       {},
-      { ...remove, at: 'before' },
+      { ...remove, fault: 'kill-before' },
       ['app Opaque', 'other Opaque'],
-      { ...other, sessions: 2, secretWrites: ['DELETE secrets/app'] },
+      { ...other, sessions: 2, secretWrites: ['delete secrets app'] },
     ],
     [
       'point 6, the Secret of the former name is deleted and the answer lost',
       { secretName: 'other' },
       {},
-      { ...remove, at: 'after' },
+      { ...remove, fault: 'kill-applied' },
       ['other Opaque'],
       { ...other, sessions: 2, secretWrites: [] },
     ],

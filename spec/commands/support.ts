@@ -2,6 +2,7 @@ import type { AWSAssumeRole, AWSAssumeRoleSpec } from '../../lib/api/aws-assume-
 import { findCondition } from '../../lib/api/conditions.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { objectOf, openStage, type Stage, tripleOf } from '../controllers/aws-assume-role/support.ts';
+import type { FaultProxy, KubeFault, KubeVerb, SeenRequest } from '../lab/fault-proxy.ts';
 import {
   type CallRecord,
   expectSuccess,
@@ -11,7 +12,6 @@ import {
   testNamespace,
   trustPrincipals,
 } from '../lab/index.ts';
-import type { KillProxy, PassedRequest, Stop } from '../lab/kill-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { buildProgram, type Program, type RolevendProcess } from '../support/process.ts';
 
@@ -95,42 +95,31 @@ function isReady({ status, metadata }: AWSAssumeRole): boolean {
   return isTrue && status?.observedGeneration === metadata.generation;
 }
 
-/** A request of the operator to the API server in the namespace of a site. */
+/** A request of the operator at which it is killed. */
 export interface Moment {
-  method: string;
-  /** Below the namespace, for example `secrets/app`. */
+  verb: KubeVerb;
   resource: string;
-  at: 'before' | 'after';
+  name?: string;
+  fault: Extract<KubeFault, `kill-${string}`>;
 }
 
 /** Kills the operator at a request that is to come. Gives a function that waits for that. */
-export function killedAt(
-  { method, resource, at }: Moment,
-  site: Site,
-  proxy: KillProxy,
-  operator: RolevendProcess,
-): () => Promise<unknown> {
-  const path = new RegExp(`/namespaces/${site.ns.name}/${resource}$`);
+export function killedAt(moment: Moment, proxy: FaultProxy, operator: RolevendProcess): () => Promise<unknown> {
   let isDead = false;
-  const run = async () => {
-    // A status that only tells of a slow issue is not the one meant.
-    if (method === 'PATCH' && !proxy.passed.some(isSecretWrite)) {
-      proxy.stopAt(stop);
-      return 'pass';
-    }
+  const kill = async () => {
     await operator.end('SIGKILL');
     isDead = true;
-    return 'cut';
   };
-  const stop: Stop = { method, path, at, run };
-  proxy.passed.length = 0;
-  proxy.stopAt(stop);
-  return () => eventually(`${method} ${resource}, at which the operator is killed`, () => isDead);
+  // A status that only tells of a slow issue is not the one meant.
+  const when = () => moment.verb !== 'patch' || proxy.requests.some(isSecretWrite);
+  proxy.requests.length = 0;
+  proxy.arm({ ...moment, when, kill });
+  return () => eventually(`${moment.fault} at ${moment.verb} ${moment.resource}`, () => isDead);
 }
 
-/** Whether a request changes a Secret. */
-export function isSecretWrite({ method, path }: PassedRequest): boolean {
-  return method !== 'GET' && path.includes('/secrets');
+/** Whether a request changes a Secret, and the API server got it. */
+export function isSecretWrite({ verb, resource, passed }: SeenRequest): boolean {
+  return passed && resource === 'secrets' && !['get', 'list', 'watch'].includes(verb);
 }
 
 /** Whether a Secret holds one session that AWS issued, or one registry token. */
