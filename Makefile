@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lab build bench lint format generate clean npm laboratory prerequisites prerequisites-lab
+.PHONY: help demo test lab build bench fault faults lint format generate clean npm laboratory prerequisites prerequisites-lab
 
 MACHINE_PATH := $(PATH)
 # The Node of package-lock.json comes before the machine's, for every program started from here.
@@ -27,6 +27,12 @@ lab: laboratory ## keep a hub, a second cluster and AWS up until Ctrl-C and prin
 	@$(NODE) spec/lab/main.ts
 
 build: $(BUNDLE) ## bundle the program into the one file dist/rolevend.mjs
+
+fault: laboratory ## run one plan of faults and print what happened: PLAN=refresh:kube.update.secrets@1:kill-before
+	@$(NODE) spec/faults/main.ts '$(PLAN)'
+
+faults: laboratory ## run every plan of faults: kills, lost answers, dead connections, refusals of both APIs
+	@$(NODE) spec/faults/main.ts
 
 bench: laboratory $(BUNDLE) ## measure the figures that docs/ quotes
 	@$(NODE) spec/bench/main.ts

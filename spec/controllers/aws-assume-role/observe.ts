@@ -1,8 +1,9 @@
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { systemClock } from '../../../lib/clock.ts';
 import { secrets } from '../../../lib/kube/objects.ts';
 import { clientFor } from '../../kube/support/cluster.ts';
 import { trustPrincipals } from '../../lab/aws/index.ts';
-import type { AuditEntry, CallRecord } from '../../lab/index.ts';
+import type { AuditEntry, CallRecord, TestNamespace } from '../../lab/index.ts';
 import { scaledClock } from '../../support/clock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openScene, openStage, type Scene, type SceneOptions, type Stage } from './support.ts';
@@ -86,6 +87,8 @@ function lineOf({ verb, objectRef }: AuditEntry): string {
 
 /** One state of a Secret as a reader may find it. */
 export interface Revision {
+  /** When it was seen, milliseconds since 1970. */
+  at: number;
   type: string;
   secret: Secret;
   text: Record<string, string>;
@@ -93,12 +96,16 @@ export interface Revision {
 
 /** Every revision of every Secret of a namespace, from now on. */
 export interface Recording {
+  all(): Revision[];
   of(name: string): Revision[];
   stop(): Promise<void>;
 }
 
 /** Watches the Secrets of the scene's namespace as an independent reader. */
-export async function recordSecrets({ plane }: Stage, { ns }: Scene): Promise<Recording> {
+export async function recordSecrets(
+  { plane }: Pick<Stage, 'plane'>,
+  { ns }: { ns: Pick<TestNamespace, 'name'> },
+): Promise<Recording> {
   const { client, connection } = await clientFor(plane);
   const { metadata } = await client.list(secrets, { namespace: ns.name });
   const revisions: Revision[] = [];
@@ -110,12 +117,13 @@ export async function recordSecrets({ plane }: Stage, { ns }: Scene): Promise<Re
       timeoutSeconds: 300,
       idleMs: 75_000,
     })) {
-      if (type !== 'BOOKMARK') revisions.push({ type, secret: object, text: textOf(object) });
+      if (type !== 'BOOKMARK') revisions.push({ at: systemClock.now(), type, secret: object, text: textOf(object) });
     }
   })().catch((error: unknown) => {
     if (!end.signal.aborted) throw error;
   });
   return {
+    all: () => [...revisions],
     of: (name) => revisions.filter(({ secret }) => secret.metadata.name === name),
     async stop() {
       end.abort();

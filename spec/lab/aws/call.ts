@@ -28,6 +28,8 @@ export interface Answer {
   status: number;
   headers: Record<string, string>;
   body: Buffer;
+  /** Called once the caller has been given it. */
+  onAnswered?: () => unknown;
 }
 
 /** Reads the whole body and finds out what is asked. */

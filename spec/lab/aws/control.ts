@@ -58,9 +58,12 @@ export class GatewayControl {
     this.#gateway.records.calls.length = 0;
   }
 
-  /** New sessions live this long at most; the latest rule that matches counts. Undefined: as asked again. */
-  sessionSeconds(seconds: number | undefined, filter: CallFilter = {}): void {
-    this.#gateway.lifetimes.setSessions(seconds, filter);
+  /**
+   * New sessions live this long at most; the latest rule that matches counts, for so many `times` (default all).
+   * Undefined: as asked again.
+   */
+  sessionSeconds(seconds: number | undefined, filter: CallFilter = {}, times?: number): void {
+    this.#gateway.lifetimes.setSessions(seconds, filter, times);
   }
 
   /** New registry tokens live this long; undefined: 12 hours. */

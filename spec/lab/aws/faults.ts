@@ -19,6 +19,8 @@ export interface FaultRule extends CallFilter {
   with: FaultKind;
   /** How many calls, default all. */
   times?: number;
+  /** Which of the calls that match it begins with, default 1. */
+  nth?: number;
   /** Share of the matching calls, 0 to 1, default 1. The choice is the same for the same `seed`. */
   ratio?: number;
   /** Default 1. */
@@ -29,10 +31,16 @@ export interface FaultRule extends CallFilter {
   after?: boolean;
   /** Text of the error, default AWS's. */
   message?: string;
+  /** Called when the fault acts: with `after` once AWS has carried the call out, else before AWS sees it. */
+  onStrike?: () => Promise<unknown> | unknown;
+  /** Called once the answer has gone out, where there is one. */
+  onAnswered?: () => unknown;
 }
 
 interface ActiveRule {
   rule: FaultRule;
+  /** Calls that match until it begins. */
+  before: number;
   left: number;
   random: () => number;
 }
@@ -59,7 +67,8 @@ export class Faults {
   }
 
   add(rule: FaultRule): void {
-    this.#rules.push({ rule, left: rule.times ?? Number.POSITIVE_INFINITY, random: generator(rule.seed ?? 1) });
+    const { times = Number.POSITIVE_INFINITY, nth = 1, seed = 1 } = rule;
+    this.#rules.push({ rule, before: nth - 1, left: times, random: generator(seed) });
   }
 
   clear(): void {
@@ -71,19 +80,27 @@ export class Faults {
     const rule = this.#take(record);
     if (rule === undefined) return carryOut();
     if (rule.delayMs !== undefined) await sleep(this.#clock, rule.delayMs);
-    if (rule.with === 'none') return carryOut();
-    if (rule.after === true) await carryOut();
-    return strike(rule, record, call.service);
+    const answer = rule.after === true || rule.with === 'none' ? await carryOut() : undefined;
+    await rule.onStrike?.();
+    if (rule.with !== 'none') return strike(rule, record, call.service);
+    return { ...(answer as Answer), ...(rule.onAnswered && { onAnswered: rule.onAnswered }) };
   }
 
   #take(record: CallRecord): FaultRule | undefined {
-    const active = this.#rules.find(
-      ({ rule, left, random }) =>
-        left > 0 && matches(record, rule) && (rule.ratio === undefined || random() < rule.ratio),
-    );
+    const active = this.#rules.find((one) => isDue(one, record));
     if (active !== undefined) active.left -= 1;
     return active?.rule;
   }
+}
+
+function isDue(active: ActiveRule, record: CallRecord): boolean {
+  const { rule, left, random } = active;
+  if (left <= 0 || !matches(record, rule)) return false;
+  if (active.before > 0) {
+    active.before -= 1;
+    return false;
+  }
+  return rule.ratio === undefined || random() < rule.ratio;
 }
 
 function strike(rule: FaultRule, record: CallRecord, service: string): Answer {

@@ -42,7 +42,7 @@ export async function serveLoopback(
 function write(response: ServerResponse, answer: Answer, now: number): void {
   const date = new Date(now).toUTCString();
   response.writeHead(answer.status, { ...answer.headers, date, 'content-length': answer.body.length });
-  response.end(answer.body);
+  response.end(answer.body, () => answer.onAnswered?.());
 }
 
 function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {

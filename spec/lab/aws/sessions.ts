@@ -19,19 +19,20 @@ export interface GatewayParts {
 
 /** How long sessions and registry tokens live on command, instead of as asked. */
 export class Lifetimes {
-  #sessions: { seconds: number; filter: CallFilter }[] = [];
+  #sessions: { seconds: number; filter: CallFilter; left: number }[] = [];
   /** Seconds of an ECR token; undefined: AWS's 12 hours. */
   ecrTokenSeconds: number | undefined;
 
   /** The latest rule that matches counts. Undefined seconds: all rules go. */
-  setSessions(seconds: number | undefined, filter: CallFilter): void {
+  setSessions(seconds: number | undefined, filter: CallFilter, times = Number.POSITIVE_INFINITY): void {
     if (seconds === undefined) this.#sessions = [];
-    else this.#sessions.unshift({ seconds, filter });
+    else this.#sessions.unshift({ seconds, filter, left: times });
   }
 
   /** Seconds that a new session lives where `granted` were asked for and allowed. */
   sessionSeconds(record: CallRecord, granted: number): number {
-    const rule = this.#sessions.find(({ filter }) => matches(record, filter));
+    const rule = this.#sessions.find(({ filter, left }) => left > 0 && matches(record, filter));
+    if (rule !== undefined) rule.left -= 1;
     return Math.min(granted, rule?.seconds ?? granted);
   }
 }

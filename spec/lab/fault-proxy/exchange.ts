@@ -15,6 +15,8 @@ export interface SeenRequest extends KubeRequest {
   status?: number;
   /** The fault that acted on it. */
   fault?: string;
+  /** Of a watch: namespace, or name where there is none, of the object of each event so far. */
+  events?: string[];
 }
 
 /** Where an exchange goes. */
@@ -73,7 +75,9 @@ export class Exchange {
     // A watch has headers long before it has anything to tell.
     this.#outgoing.flushHeaders();
     if (this.seen.verb !== 'watch' || answer.statusCode !== 200) return pipeline(answer, this.#outgoing);
-    this.stream = new WatchStream();
+    const events: string[] = [];
+    this.seen.events = events;
+    this.stream = new WatchStream(({ metadata }) => events.push(metadata?.namespace ?? metadata?.name ?? ''));
     await pipeline(answer, this.stream, this.#outgoing);
   }
 

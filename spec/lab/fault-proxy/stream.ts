@@ -18,8 +18,15 @@ export interface EventObject {
 /** The answer of a watch on its way to the client, event by event. */
 export class WatchStream extends Transform {
   readonly #framer = new LineFramer();
+  readonly #told: (object: EventObject) => void;
   #rule: StreamRule | undefined;
   #isFrozen = false;
+
+  /** @param told called with the object of each event that comes from the API server, bookmarks aside */
+  constructor(told: (object: EventObject) => void) {
+    super();
+    this.#told = told;
+  }
 
   /** The fault acts on what comes from now on: `frozen` at once, the others at the first event that is meant. */
   strike(rule: StreamRule): void {
@@ -44,6 +51,7 @@ export class WatchStream extends Transform {
   #pass(line: string): void {
     const rule = this.#rule;
     const { type, object } = JSON.parse(line) as { type: string; object: EventObject };
+    if (type !== 'BOOKMARK') this.#told(object);
     const copies = rule !== undefined && type !== 'BOOKMARK' && rule.isMeant(object) ? this.#copies(rule) : 1;
     for (let copy = 0; copy < copies; copy += 1) this.push(`${line}\n`);
   }

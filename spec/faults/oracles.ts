@@ -1,0 +1,126 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Revision } from '../controllers/aws-assume-role/observe.ts';
+import { tripleOf } from '../controllers/aws-assume-role/support.ts';
+import { findLeaks } from '../support/leaks.ts';
+import { type AwsFault, awsFaultOf } from './aws-faults.ts';
+import { countsOf, type History } from './history.ts';
+
+/** What must hold after every plan. Gives what does not, a line each. */
+export type Oracle = (history: History, faultFree: History) => string[];
+
+/** How much more than without a fault may be done of each: a lost answer or a kill repeats what it hit. */
+const SLACK: Readonly<Record<string, number>> = {
+  'create secrets': 1,
+  'update secrets': 2,
+  'delete secrets': 1,
+  'patch awsassumeroles/status': 6,
+  'create events': 8,
+  'aws AssumeRole': 2,
+  'aws GetAuthorizationToken': 2,
+  'aws GetCallerIdentity': 4,
+};
+
+/** The oracles, by what they promise. */
+export const oracles = {
+  'the fault has acted': ({ plan, struck }) =>
+    plan === undefined || struck ? [] : ['it never came to such a request'],
+
+  'the goal is reached': ({ failure }) => (failure === undefined ? [] : [failure]),
+
+  'the end is that without a fault': ({ end }, faultFree) =>
+    isDeepStrictEqual(end, faultFree.end) ? [] : [difference(faultFree.end, end)],
+
+  'the end stays': ({ end, later, restless }) =>
+    isDeepStrictEqual(end, later) ? restless : [difference(end, later), ...restless],
+
+  'little more is done than without a fault': (history, faultFree) => {
+    const [now, then] = [countsOf(history), countsOf(faultFree)];
+    return Object.entries(now)
+      .filter(([name, count]) => count > (then[name] ?? 0) + (SLACK[name] ?? 0))
+      .map(([name, count]) => `${name}: ${count} times, without a fault ${then[name] ?? 0}`);
+  },
+
+  'every Secret is one session': (history) =>
+    shown(history)
+      .filter((revision) => !isEmpty(revision) && !isIssued(revision, history))
+      .map(named('holds no session')),
+
+  'no Secret is empty': (history) => shown(history).filter(isEmpty).map(named('is empty')),
+
+  'no Secret is expired while AWS grants': (history) => (isOutage(history) ? [] : expired(history)),
+
+  'nothing secret is told': ({ texts, sessions, ecrTokens }) => {
+    const named = sessions.flatMap(({ secretAccessKey, sessionToken }, at) => [
+      [`secret key of session ${at}`, secretAccessKey] as const,
+      [`token of session ${at}`, sessionToken] as const,
+    ]);
+    const tokens = ecrTokens.map(({ password }, at) => [`registry token ${at}`, password] as const);
+    return findLeaks(texts, Object.fromEntries([...named, ...tokens]));
+  },
+
+  'nothing is tried without the right to it': ({ requests }) =>
+    requests
+      .filter(({ status, fault }) => status === 403 && fault === undefined)
+      .map(({ verb, resource, name = '' }) => `${verb} ${resource} ${name} was refused`),
+
+  'the process does not end by itself': ({ crashes, plan }) => {
+    // One that has lost its Lease ends, once.
+    const isLease = plan?.target.side === 'kube' && plan.target.resource === 'leases';
+    return crashes.length <= (isLease ? 1 : 0) ? [] : [`it ended with ${crashes.join(', ')}`];
+  },
+} satisfies Readonly<Record<string, Oracle>>;
+
+/** All that does not hold, as `oracle: what is wrong`. */
+export function judge(history: History, faultFree: History): string[] {
+  return Object.entries(oracles as Record<string, Oracle>).flatMap(([promise, oracle]) =>
+    oracle(history, faultFree).map((line) => `not "${promise}": ${line}`),
+  );
+}
+
+/** Whether the plan itself keeps AWS from answering. */
+function isOutage({ plan }: History): boolean {
+  return plan?.target.side === 'aws' && awsFaultOf(plan.fault as AwsFault).isOutage === true;
+}
+
+/** What readers saw, without what users broke on purpose: the scenario `drift` edits a field. */
+function shown({ revisions }: History): Revision[] {
+  return revisions.filter(({ type, text }) => type !== 'DELETED' && text['awsSecretAccessKey'] !== 'edited');
+}
+
+function isEmpty({ text }: Revision): boolean {
+  return Object.keys(text).length === 0 || Object.values(text).some((value) => value === '');
+}
+
+function isIssued(revision: Revision, history: History): boolean {
+  return expiryOf(revision, history) !== undefined;
+}
+
+/** The end of what a Secret holds, by AWS's own record; undefined where AWS issued no such thing. */
+function expiryOf({ text }: Revision, { sessions, ecrTokens }: History): number | undefined {
+  const registry = text['.dockerconfigjson'];
+  if (registry !== undefined) return ecrTokens.find(({ password }) => registry.includes(password))?.expiresAt;
+  const triple = tripleOf(text);
+  const session = sessions.find(({ accessKeyId }) => accessKeyId === triple.accessKeyId);
+  const isOne = session?.secretAccessKey === triple.secretAccessKey && session.sessionToken === triple.sessionToken;
+  return isOne ? session.expiresAt : undefined;
+}
+
+/** Secrets that stood with a credential that had ended. */
+function expired(history: History): string[] {
+  return history.revisions.flatMap((revision, at) => {
+    const { name, uid } = revision.secret.metadata;
+    const next = history.revisions.slice(at + 1).find(({ secret }) => secret.metadata.uid === uid);
+    const until = next?.at ?? history.endedAt;
+    const endsAt = expiryOf(revision, history);
+    if (revision.type === 'DELETED' || endsAt === undefined || until <= endsAt) return [];
+    return [`Secret ${name} held a credential for ${until - endsAt} ms after its end`];
+  });
+}
+
+function named(problem: string): (revision: Revision) => string {
+  return ({ secret: { metadata } }) => `Secret ${metadata.name} at version ${metadata.resourceVersion} ${problem}`;
+}
+
+function difference(wanted: object, found: object): string {
+  return `wanted ${JSON.stringify(wanted)}, found ${JSON.stringify(found)}`;
+}

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { type AttachedControlPlane, expectSuccess, KubeApi } from '../lab/index.ts';
+import { run } from '../lab/install/run.ts';
+import { eventually } from '../support/eventually.ts';
+
+const chart = fileURLToPath(new URL('../../chart', import.meta.url));
+/** Release, namespace and all names that follow from them; replaced by those of a plan. */
+const PLACEHOLDER = 'rolevend-of-a-plan';
+
+const paths: Readonly<Record<string, (namespace: string) => string>> = {
+  ServiceAccount: (namespace) => `/api/v1/namespaces/${namespace}/serviceaccounts`,
+  Role: (namespace) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`,
+  RoleBinding: (namespace) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`,
+  ClusterRole: () => '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+  ClusterRoleBinding: () => '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+};
+
+interface Document {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+}
+
+/** The rights that the chart gives an operator for one namespace, as they stand in it. */
+export class ChartRights {
+  readonly #rendered: string;
+
+  private constructor(rendered: string) {
+    this.#rendered = rendered;
+  }
+
+  /** Renders the chart once for all namespaces. */
+  static async render({ helmPath }: AttachedControlPlane): Promise<ChartRights> {
+    const values = ['--namespace', PLACEHOLDER, '--set', `rbac.namespaces={${PLACEHOLDER}}`];
+    const { code, stdout, stderr } = await run([helmPath, 'template', PLACEHOLDER, chart, ...values]);
+    if (code !== 0) throw new Error(`helm template: ${stderr}`);
+    return new ChartRights(stdout);
+  }
+
+  /** Gives a ServiceAccount of the namespace these rights and resolves with its token once they hold. */
+  async give(plane: AttachedControlPlane, namespace: string): Promise<string> {
+    for (const document of this.#documents(namespace)) {
+      const path = paths[document.kind]?.(document.metadata.namespace ?? '') ?? '';
+      expectSuccess(await plane.request('POST', path, document), `${document.kind} ${document.metadata.name}`);
+    }
+    const name = this.#documents(namespace).find(({ kind }) => kind === 'ServiceAccount')?.metadata.name ?? '';
+    const token = await plane.serviceAccountToken({ namespace, name });
+    await untilTheyHold(plane, token, namespace);
+    return token;
+  }
+
+  /** Takes what `give` made outside of the namespace. */
+  async take(plane: AttachedControlPlane, namespace: string): Promise<void> {
+    for (const { kind, metadata } of this.#documents(namespace)) {
+      if (kind.startsWith('Cluster')) await plane.request('DELETE', `${paths[kind]?.('')}/${metadata.name}`);
+    }
+  }
+
+  #documents(namespace: string): Document[] {
+    const text = this.#rendered.replaceAll(PLACEHOLDER, namespace);
+    const documents = parseAllDocuments(text).map((document) => document.toJS() as Document | null);
+    return documents.filter((document): document is Document => document !== null && document.kind in paths);
+  }
+}
+
+/** The API server takes some milliseconds to see new bindings. One request for each of them tells. */
+async function untilTheyHold(
+  { server, caFile }: AttachedControlPlane,
+  token: string,
+  namespace: string,
+): Promise<void> {
+  const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/rolevend-controller`;
+  const places = [`/api/v1/namespaces/${namespace}/secrets?limit=1`, '/api/v1/namespaces?limit=1', lease];
+  const api = new KubeApi({ server, ca: await readFile(caFile, 'utf8'), token: async () => token });
+  const refused = async (path: string) => (await api.request('GET', path)).status === 403;
+  await eventually('the rights to hold', async () => !(await Promise.all(places.map(refused))).includes(true));
+  await api.close();
+}

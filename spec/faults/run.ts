@@ -1,0 +1,225 @@
+import { sleep, systemClock } from '../../lib/clock.ts';
+import { type Recording, recordSecrets } from '../controllers/aws-assume-role/observe.ts';
+import { type FaultProxy, type KubeFault, type SeenRequest, startFaultProxy } from '../lab/fault-proxy.ts';
+import { type CallFilter, type TestNamespace, testNamespace, trustPrincipals } from '../lab/index.ts';
+import { writeKubeconfig } from '../lab/kubeconfig.ts';
+import { type AwsFault, awsFaultOf } from './aws-faults.ts';
+import type { Ground } from './ground.ts';
+import { endState, type History, type Note } from './history.ts';
+import type { Plan } from './plan.ts';
+import { isVended, type Scenario, type ScenarioName, scenarioOf } from './scenarios.ts';
+import { LIMIT_MS, Site } from './site.ts';
+import { InnerSubject, idle, ProcessSubject, type Subject } from './subject.ts';
+
+/** How long the end must stay as it is, in milliseconds. */
+const STABLE_MS = 1_500;
+
+/** Runs a scenario, with the fault of a plan where one is given, and tells all that happened. */
+export async function runScenario(ground: Ground, name: ScenarioName, plan?: Plan): Promise<History> {
+  const trial = await Trial.open(ground, scenarioOf(name), plan);
+  try {
+    return await trial.run();
+  } finally {
+    await trial.close();
+  }
+}
+
+/** Only a lost event needs time that nobody has: the next look at everything comes within the hour. */
+function needsTime(plan: Plan | undefined): boolean {
+  return plan?.fault === 'lost-event';
+}
+
+/** One run: a namespace, a role and a user of its own, an operator with the chart's rights, and the proxy before it. */
+class Trial {
+  readonly #ground: Ground;
+  readonly #scenario: Scenario;
+  readonly #plan: Plan | undefined;
+  readonly #ns: TestNamespace;
+  readonly #proxy: FaultProxy;
+  readonly #subject: Subject;
+  readonly #site: Site;
+  readonly #recording: Recording;
+  readonly #notes: Note[] = [];
+  #struck = false;
+
+  private constructor(parts: {
+    ground: Ground;
+    scenario: Scenario;
+    plan: Plan | undefined;
+    ns: TestNamespace;
+    proxy: FaultProxy;
+    subject: Subject;
+    recording: Recording;
+  }) {
+    const { ground, ns, subject } = parts;
+    this.#ground = ground;
+    this.#scenario = parts.scenario;
+    this.#plan = parts.plan;
+    this.#ns = ns;
+    this.#proxy = parts.proxy;
+    this.#subject = subject;
+    this.#recording = parts.recording;
+    this.#site = new Site(ground.plane, ground.aws, ns, subject);
+  }
+
+  static async open(ground: Ground, scenario: Scenario, plan: Plan | undefined): Promise<Trial> {
+    const { plane, aws, rights, program } = ground;
+    const ns = await testNamespace(plane);
+    const [keys, token, proxy, recording] = await Promise.all([
+      aws.operatorUser(ns.name),
+      rights.give(plane, ns.name),
+      startFaultProxy(plane),
+      recordSecrets(ground, { ns }),
+    ]);
+    await aws.createRole(ns.name, {
+      trust: trustPrincipals(keys.arn),
+      policies: ['ecr:GetAuthorizationToken'],
+      maxSessionDuration: 43_200,
+    });
+    const kubeconfig = await writeKubeconfig(program.directory, { server: proxy.url, caFile: plane.caFile }, { token });
+    const options = { aws, keys, kubeconfig, namespace: ns.name, leaderElect: scenario.leaderElect ?? false };
+    const subject = needsTime(plan) ? new InnerSubject(options) : new ProcessSubject(program, options);
+    return new Trial({ ground, scenario, plan, ns, proxy, subject, recording });
+  }
+
+  async run(): Promise<History> {
+    const { fromStart, firstSessionSeconds, act, isReached } = this.#scenario;
+    if (firstSessionSeconds !== undefined) {
+      this.#ground.aws.gateway.sessionSeconds(firstSessionSeconds, { role: this.#ns.name }, 1);
+    }
+    await this.#site.grant();
+    if (fromStart !== true) await this.#settle();
+    const startedAt = await this.#arm();
+    if (fromStart === true) await this.#subject.start();
+    let failure: string | undefined;
+    await act(this.#site)
+      .then(() => this.#note('done what the scenario does'))
+      .then(() => this.#site.until('the goal', isReached))
+      .then(() => idle(this.#subject, LIMIT_MS))
+      .catch((error: unknown) => {
+        failure = (error as Error).message;
+      });
+    this.#note(failure ?? 'the goal is reached');
+    return { ...(await this.#ending(startedAt)), failure };
+  }
+
+  async close(): Promise<void> {
+    await this.#subject.stop();
+    await this.#recording.stop();
+    await this.#proxy.close();
+    await this.#site.revoke().catch(() => {});
+    await this.#ground.rights.take(this.#ground.plane, this.#ns.name);
+    await this.#ns.remove();
+  }
+
+  /** Brings everything to the point from which the fault counts. */
+  async #settle(): Promise<void> {
+    await this.#subject.start();
+    await this.#site.create();
+    await this.#site.until('the object to be vended', isVended('app'));
+    await idle(this.#subject);
+  }
+
+  async #arm(): Promise<number> {
+    this.#proxy.staleFrom(await this.#site.version());
+    // Watches that run go on, and may have the fault.
+    this.#proxy.requests.splice(0, this.#proxy.requests.length, ...this.#runningWatches());
+    const startedAt = systemClock.now();
+    if (this.#plan?.target.side === 'kube') this.#armKube(this.#plan, this.#plan.target);
+    if (this.#plan?.target.side === 'aws') this.#armAws(this.#plan, this.#plan.target.action);
+    return startedAt;
+  }
+
+  /** The watches that run, as if nothing had come yet. */
+  #runningWatches(): SeenRequest[] {
+    const running = this.#proxy.requests.filter(({ verb, resource }) => verb === 'watch' && resource !== 'leases');
+    for (const { events } of running) events?.splice(0);
+    return running;
+  }
+
+  #armKube({ fault, nth }: Plan, { verb, resource }: Extract<Plan['target'], { side: 'kube' }>): void {
+    const { name } = this.#ns;
+    this.#proxy.arm({
+      verb,
+      resource,
+      nth,
+      fault: fault as KubeFault,
+      kill: () => this.#kill(),
+      isMeant: ({ metadata }) => metadata?.namespace === name || metadata?.name === name,
+    });
+  }
+
+  #armAws({ fault, nth }: Plan, action: string): void {
+    const { gateway } = this.#ground.aws;
+    const rule = awsFaultOf(fault as AwsFault).rule(() => this.#kill());
+    const onStrike = () => {
+      this.#struck = true;
+      return rule.onStrike?.();
+    };
+    gateway.fail({ ...rule, ...this.#meant(action), nth, onStrike });
+  }
+
+  /** Roles and users have the namespace's name, so calls of other plans do not match. */
+  #meant(action: string): CallFilter {
+    return action === 'AssumeRole' ? { action, role: this.#ns.name } : { action, caller: this.#ns.name };
+  }
+
+  async #kill(): Promise<void> {
+    this.#note('the operator is killed');
+    await this.#subject.kill();
+  }
+
+  #note(what: string): void {
+    this.#notes.push({ at: systemClock.now(), what });
+  }
+
+  async #ending(startedAt: number): Promise<Omit<History, 'failure'>> {
+    const state = async () => endState(await this.#site.find());
+    const end = await state();
+    const before = this.#done();
+    await sleep(systemClock, STABLE_MS);
+    const later = await state();
+    const restless = this.#done().slice(before.length);
+    const { requests } = this.#proxy;
+    return {
+      plan: this.#plan,
+      namespace: this.#ns.name,
+      startedAt,
+      endedAt: systemClock.now(),
+      struck: this.#struck || requests.some(({ fault }) => fault !== undefined),
+      notes: this.#notes,
+      requests: [...requests],
+      calls: this.#calls(startedAt),
+      revisions: this.#recording.all(),
+      ...this.#issued(),
+      crashes: this.#subject.crashes,
+      texts: { ...(await this.#subject.texts()), ...(await this.#site.texts()) },
+      end,
+      later,
+      restless,
+    };
+  }
+
+  #issued(): Pick<History, 'sessions' | 'ecrTokens'> {
+    const { gateway } = this.#ground.aws;
+    const sessions = gateway.issued().filter(({ arn }) => arn.includes(`/${this.#ns.name}/`));
+    const keys = new Set(sessions.map(({ accessKeyId }) => accessKeyId));
+    return { sessions, ecrTokens: gateway.ecrTokens().filter(({ accessKeyId }) => keys.has(accessKeyId)) };
+  }
+
+  /** The user and the sessions of its role have the namespace's name. */
+  #calls(since: number): History['calls'] {
+    return this.#ground.aws.gateway.calls({ caller: this.#ns.name }).filter(({ at }) => at >= since);
+  }
+
+  /** Writes and calls so far, Events aside: they are written in the background. */
+  #done(): string[] {
+    const isWrite = (verb: string, resource: string) =>
+      !['get', 'list', 'watch'].includes(verb) && resource !== 'events' && resource !== 'leases';
+    const writes = this.#proxy.requests.filter(({ verb, resource }) => isWrite(verb, resource));
+    return [
+      ...writes.map(({ verb, resource }) => `${verb} ${resource}`),
+      ...this.#calls(0).map(({ action }) => `aws ${action}`),
+    ];
+  }
+}

@@ -1,0 +1,130 @@
+import type { AWSAssumeRole } from '../../lib/api/aws-assume-role.ts';
+import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
+import { textOf } from '../controllers/aws-assume-role/observe.ts';
+import { objectOf, tripleOf } from '../controllers/aws-assume-role/support.ts';
+import { type AttachedControlPlane, expectSuccess, type LabAws, type TestNamespace } from '../lab/index.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Found } from './scenarios.ts';
+import type { Subject } from './subject.ts';
+
+/** Nothing that a plan does may keep the operator from its goal longer; the longest is a dead watch, 75 s. */
+export const LIMIT_MS = 200_000;
+/** A subject whose time can be put forward, and that has had nothing to do for so long, gets an hour. */
+const PATIENCE_MS = 2_000;
+const HOUR_MS = 3_600_000;
+
+const GRANTS = '/apis/rolevend.dev/v1alpha1/rolegrants';
+
+/** What a scenario can do: a user in one namespace with one object `app`, past every fault. */
+export class Site {
+  readonly namespace: string;
+  readonly #plane: AttachedControlPlane;
+  readonly #aws: LabAws;
+  readonly #subject: Subject;
+
+  constructor(plane: AttachedControlPlane, aws: LabAws, ns: TestNamespace, subject: Subject) {
+    this.namespace = ns.name;
+    this.#plane = plane;
+    this.#aws = aws;
+    this.#subject = subject;
+  }
+
+  /** Sessions of 12 h, so that time may be put forward. */
+  async create(): Promise<void> {
+    const spec = { roleName: this.namespace, durationSeconds: 43_200 };
+    await this.#ok('POST', this.#objects, { ...objectOf('app', spec), kind: 'AWSAssumeRole' });
+  }
+
+  change(patch: object): Promise<unknown> {
+    return this.#ok('PATCH', `${this.#objects}/app`, patch);
+  }
+
+  remove(): Promise<unknown> {
+    return this.#ok('DELETE', `${this.#objects}/app`);
+  }
+
+  changeSecret(patch: object): Promise<unknown> {
+    return this.#ok('PATCH', `${this.#secrets}/app`, patch);
+  }
+
+  removeSecret(): Promise<unknown> {
+    return this.#ok('DELETE', `${this.#secrets}/app`);
+  }
+
+  grant(): Promise<unknown> {
+    const spec = { namespaces: { names: [this.namespace] }, roles: ['arn:self:iam::self:role/*'] };
+    const type = { apiVersion: 'rolevend.dev/v1alpha1', kind: 'RoleGrant' };
+    return this.#ok('POST', GRANTS, { ...type, metadata: { name: this.namespace }, spec });
+  }
+
+  revoke(): Promise<unknown> {
+    return this.#ok('DELETE', `${GRANTS}/${this.namespace}`);
+  }
+
+  /** Another operator takes the place of the one that runs. */
+  async restart(): Promise<void> {
+    await this.#subject.stop();
+    await this.#subject.start();
+  }
+
+  /** What stands now. */
+  async find(): Promise<Found> {
+    const answer = await this.#plane.request<AWSAssumeRole>('GET', `${this.#objects}/app`);
+    const { items } = await this.#ok<{ items: Secret[] }>('GET', this.#secrets);
+    const { gateway } = this.#aws;
+    return {
+      object: answer.status === 404 ? undefined : expectSuccess(answer, 'app'),
+      secrets: items,
+      isWhole: (secret) => {
+        const registry = textOf(secret)['.dockerconfigjson'];
+        if (registry === undefined) return gateway.isOneSession(tripleOf(textOf(secret)));
+        return gateway.ecrTokens().some(({ password }) => registry.includes(password));
+      },
+    };
+  }
+
+  /** Waits until it is so. Puts the subject's time forward, an hour at a time, where it does not come by itself. */
+  async until(what: string, isSo: (found: Found) => boolean, limitMs = LIMIT_MS): Promise<Found> {
+    let idleSince = Number.POSITIVE_INFINITY;
+    return eventually(
+      what,
+      async () => {
+        const found = await this.find();
+        if (isSo(found)) return found;
+        const now = performance.now();
+        idleSince = (await this.#subject.isIdle()) ? Math.min(idleSince, now) : Number.POSITIVE_INFINITY;
+        if (now - idleSince > PATIENCE_MS && this.#subject.skip !== undefined) {
+          this.#subject.skip(HOUR_MS);
+          idleSince = now;
+        }
+        return undefined;
+      },
+      limitMs,
+    );
+  }
+
+  /** The resource version of now. */
+  async version(): Promise<string> {
+    const path = `/api/v1/namespaces/${this.namespace}/configmaps?limit=1`;
+    return (await this.#ok<{ metadata: { resourceVersion: string } }>('GET', path)).metadata.resourceVersion;
+  }
+
+  /** Everything that users may read about the object besides the Secret. */
+  async texts(): Promise<Record<string, string>> {
+    const { object } = await this.find();
+    const events = await this.#ok('GET', `/api/v1/namespaces/${this.namespace}/events`);
+    return { object: JSON.stringify(object ?? {}), events: JSON.stringify(events) };
+  }
+
+  get #objects(): string {
+    return `/apis/pincette.net/v1/namespaces/${this.namespace}/awsassumeroles`;
+  }
+
+  get #secrets(): string {
+    return `/api/v1/namespaces/${this.namespace}/secrets`;
+  }
+
+  async #ok<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T> {
+    return expectSuccess(await this.#plane.request<T>(method, path, body), `${method} ${path}`);
+  }
+}
