@@ -59,7 +59,8 @@ class Trial {
     this.#proxy = parts.proxy;
     this.#subject = subject;
     this.#recording = parts.recording;
-    this.#site = new Site(ground.plane, ground.aws, ns, subject);
+    // Not before the fault has acted: time that goes by ends watches, and with them what was armed.
+    this.#site = new Site(ground.plane, ground.aws, ns, subject, () => this.#hasActed());
   }
 
   static async open(ground: Ground, scenario: Scenario, plan: Plan | undefined): Promise<Trial> {
@@ -186,7 +187,7 @@ class Trial {
       namespace: this.#ns.name,
       startedAt,
       endedAt: systemClock.now(),
-      struck: this.#struck || requests.some(({ fault }) => fault !== undefined),
+      struck: this.#hasActed(),
       notes: this.#notes,
       requests: [...requests],
       calls: this.#calls(startedAt),
@@ -198,6 +199,10 @@ class Trial {
       later,
       restless,
     };
+  }
+
+  #hasActed(): boolean {
+    return this.#struck || this.#proxy.requests.some(({ fault }) => fault !== undefined);
   }
 
   #issued(): Pick<History, 'sessions' | 'ecrTokens'> {

@@ -1,4 +1,5 @@
 import type { AWSAssumeRole } from '../../lib/api/aws-assume-role.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { textOf } from '../controllers/aws-assume-role/observe.ts';
 import { objectOf, tripleOf } from '../controllers/aws-assume-role/support.ts';
@@ -21,8 +22,17 @@ export class Site {
   readonly #plane: AttachedControlPlane;
   readonly #aws: LabAws;
   readonly #subject: Subject;
+  readonly #mayPutForward: () => boolean;
 
-  constructor(plane: AttachedControlPlane, aws: LabAws, ns: TestNamespace, subject: Subject) {
+  /** @param mayPutForward whether the time of a subject that waits in vain may be put forward */
+  constructor(
+    plane: AttachedControlPlane,
+    aws: LabAws,
+    ns: TestNamespace,
+    subject: Subject,
+    mayPutForward: () => boolean,
+  ) {
+    this.#mayPutForward = mayPutForward;
     this.namespace = ns.name;
     this.#plane = plane;
     this.#aws = aws;
@@ -84,22 +94,23 @@ export class Site {
   }
 
   /** Waits until it is so. Puts the subject's time forward, an hour at a time, where it does not come by itself. */
-  async until(what: string, isSo: (found: Found) => boolean, limitMs = LIMIT_MS): Promise<Found> {
+  async until(what: string, isSo: (found: Found) => boolean): Promise<Found> {
     let idleSince = Number.POSITIVE_INFINITY;
     return eventually(
       what,
       async () => {
         const found = await this.find();
         if (isSo(found)) return found;
-        const now = performance.now();
-        idleSince = (await this.#subject.isIdle()) ? Math.min(idleSince, now) : Number.POSITIVE_INFINITY;
-        if (now - idleSince > PATIENCE_MS && this.#subject.skip !== undefined) {
-          this.#subject.skip(HOUR_MS);
+        const now = systemClock.monotonic();
+        const isIdle = this.#mayPutForward() && (await this.#subject.isIdle());
+        idleSince = isIdle ? Math.min(idleSince, now) : Number.POSITIVE_INFINITY;
+        if (now - idleSince > PATIENCE_MS) {
+          this.#subject.skip?.(HOUR_MS);
           idleSince = now;
         }
         return undefined;
       },
-      limitMs,
+      LIMIT_MS,
     );
   }
 

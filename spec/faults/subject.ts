@@ -41,6 +41,7 @@ export class ProcessSubject implements Subject {
   readonly #options: SubjectOptions;
   readonly #lives: RolevendProcess[] = [];
   #metrics = '';
+  #starting: Promise<unknown> = Promise.resolve();
   #isWanted = false;
   #isKilled = false;
 
@@ -59,7 +60,9 @@ export class ProcessSubject implements Subject {
       'leader-election-namespace': namespace,
       'log-level': 'debug',
     };
-    const life = await this.#program.start({ flags, env: aws.environment(keys) });
+    const starting = this.#program.start({ flags, env: aws.environment(keys) });
+    this.#starting = starting;
+    const life = await starting;
     this.#lives.push(life);
     void life.exited.then((code) => this.#ended(code));
   }
@@ -71,11 +74,13 @@ export class ProcessSubject implements Subject {
   }
 
   async kill(): Promise<void> {
+    await this.#starting;
     this.#isKilled = true;
     await this.#lives.at(-1)?.end('SIGKILL');
   }
 
   async isIdle(): Promise<boolean> {
+    if ((await this.#ask('/readyz')) !== 'ok\n') return false;
     const metrics = await this.#ask('/metrics');
     const isAt = (series: string) => new RegExp(`^${series}\\{[^}]*\\} 0$`, 'm').test(metrics);
     return isAt('workqueue_depth') && isAt('controller_runtime_active_workers');
@@ -138,6 +143,7 @@ export class InnerSubject implements Subject {
   }
 
   async isIdle(): Promise<boolean> {
+    if (this.#operator?.operator.notReady().length !== 0) return false;
     const values = await Promise.all(['workqueue_depth', 'controller_runtime_active_workers'].map(this.#figure));
     return values.every((value) => value === 0);
   }

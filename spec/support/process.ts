@@ -53,6 +53,7 @@ export interface Program {
   readonly directory: string;
   /** Runs the program with these arguments to its end. */
   run(args: string[], env?: Record<string, string>): Promise<Outcome>;
+  /** Resolves when it listens, or has ended. */
   start(options: ProcessStart): Promise<RolevendProcess>;
   /** Ends every process that was started and removes the directory. */
   remove(): Promise<void>;
@@ -70,20 +71,26 @@ export async function buildProgram(): Promise<Program> {
     HOME: join(directory.path, 'home'),
     ...env,
   });
+  const launch = async ({ flags, env }: ProcessStart) => {
+    const ports = { metrics: await freePort(), health: await freePort() };
+    const logFile = join(directory.path, `${randomBytes(4).toString('hex')}.log`);
+    const all = { ...addressFlags(ports), ...flags };
+    const args = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
+    // The shell becomes the program, so that its process id is the program's.
+    const command = ['sh', '-c', 'echo $$ >"$0"; exec "$@"', `${logFile}.pid`];
+    command.push(process.execPath, bundle, 'controller', ...args);
+    const guarded = startGuarded({ name: 'rolevend', command, logFile, env: environment(env) });
+    started.push(guarded);
+    return new Running(guarded, ports);
+  };
   return {
     directory: directory.path,
     run: (args, env) => run([process.execPath, bundle, ...args], { env: environment(env) }),
-    start: async ({ flags, env }) => {
-      const ports = { metrics: await freePort(), health: await freePort() };
-      const logFile = join(directory.path, `${randomBytes(4).toString('hex')}.log`);
-      const all = { ...addressFlags(ports), ...flags };
-      const args = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
-      // The shell becomes the program, so that its process id is the program's.
-      const command = ['sh', '-c', 'echo $$ >"$0"; exec "$@"', `${logFile}.pid`];
-      command.push(process.execPath, bundle, 'controller', ...args);
-      const guarded = startGuarded({ name: 'rolevend', command, logFile, env: environment(env) });
-      started.push(guarded);
-      return new Running(guarded, ports);
+    start: async (options) => {
+      for (;;) {
+        const running = await launch(options);
+        if (!(await running.hasLostAPort())) return running;
+      }
     },
     remove: async () => {
       await Promise.all(started.map((one) => one.stop()));
@@ -113,6 +120,13 @@ class Running implements RolevendProcess {
     this.#process = guarded;
     this.exited = guarded.exited;
     this.#ports = ports;
+  }
+
+  /** Waits until it listens or has ended; true where somebody else took one of its ports meanwhile. */
+  async hasLostAPort(): Promise<boolean> {
+    const listens = () => this.ask('/healthz').then(() => true);
+    await eventually('the operator to listen', () => !this.#process.running || listens());
+    return !this.#process.running && (await this.output()).includes('in use by another process');
   }
 
   output(): Promise<string> {
