@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { reset } from '../lab/reset.ts';
 
 /** Carries bytes between a client and a server, until a test wants the network to fail. */
 export interface TcpProxy {
@@ -24,16 +25,16 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   let state: 'open' | 'cut' | 'frozen' = 'open';
   let opened = 0;
   const server = createServer((client) => {
-    if (state === 'cut') return void client.resetAndDestroy();
+    if (state === 'cut') return reset(client);
     const pair: [Socket, Socket] = [client, connect({ host: hostname, port: Number(port) })];
     opened += 1;
     join(pair, () => pairs.delete(pair));
     pairs.add(pair);
     if (state === 'frozen') stall(pair);
   });
-  const reset = () => {
+  const resetAll = () => {
     for (const [client, upstream] of pairs) {
-      client.resetAndDestroy();
+      reset(client);
       upstream.destroy();
     }
   };
@@ -48,9 +49,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     },
     cut() {
       state = 'cut';
-      reset();
+      resetAll();
     },
-    reset,
+    reset: resetAll,
     freeze() {
       state = 'frozen';
       for (const pair of pairs) stall(pair);
@@ -59,7 +60,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       state = 'open';
     },
     stop() {
-      reset();
+      resetAll();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { reset } from '../reset.ts';
 import type { Answer } from './call.ts';
 import { NoAnswer } from './faults.ts';
 
@@ -50,6 +51,6 @@ function fail(request: IncomingMessage, response: ServerResponse, error: unknown
     response.writeHead(502, { 'content-type': 'text/plain' });
     response.end(error instanceof Error ? error.message : 'failed');
   } else if (error.kind === 'reset') {
-    request.socket.resetAndDestroy();
+    reset(request.socket);
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { reset } from '../reset.ts';
 import type { KubeRequest } from './request.ts';
 import { WatchStream } from './stream.ts';
 
@@ -110,6 +111,6 @@ export class Exchange {
 
   /** Ends the connection with a reset. */
   reset(): void {
-    this.#incoming.socket.resetAndDestroy();
+    reset(this.#incoming.socket);
   }
 }
