@@ -38,7 +38,7 @@ describe('the oracles', () => {
     },
     'little more is done than without a fault': (history) => {
       const call = history.calls.find(({ action }) => action === 'AssumeRole') as History['calls'][number];
-      history.calls.push(call, call, call);
+      history.calls.push(call, call, call, call);
     },
     'every Secret is one session': (history) => {
       const [first] = history.revisions;

@@ -3,6 +3,7 @@ import { tripleOf } from '../controllers/aws-assume-role/support.ts';
 import { findLeaks } from '../support/leaks.ts';
 import { type AwsFault, awsFaultOf } from './aws-faults.ts';
 import { countsOf, type History } from './history.ts';
+import { scenarioOf } from './scenarios.ts';
 
 /** What must hold after every plan. Gives what does not, a line each. */
 export type Oracle = (history: History, faultFree: History) => string[];
@@ -14,15 +15,18 @@ const SLACK: Readonly<Record<string, number>> = {
   'delete secrets': 1,
   'patch awsassumeroles/status': 6,
   'create events': 8,
-  'aws AssumeRole': 2,
+  'aws AssumeRole': 3,
   'aws GetAuthorizationToken': 2,
   'aws GetCallerIdentity': 4,
 };
 
 /** The oracles, by what they promise. */
 export const oracles = {
-  'the fault has acted': ({ plan, struck }) =>
-    plan === undefined || struck ? [] : ['it never came to such a request'],
+  'the fault has acted': ({ plan, struck }) => {
+    if (plan === undefined || struck) return [];
+    const isRacy = plan.target.side === 'kube' && plan.target.resource === scenarioOf(plan.scenario).racy;
+    return isRacy ? [] : ['it never came to such a request'];
+  },
 
   'the goal is reached': ({ failure }) => (failure === undefined ? [] : [failure]),
 

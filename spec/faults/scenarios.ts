@@ -22,6 +22,8 @@ export interface Scenario {
   leaderElect?: boolean;
   /** The only resource that is interesting, apart from kills; another scenario has the rest. Default: all are. */
   about?: string;
+  /** The resource whose requests depend on who is faster, the garbage collector or the operator: a fault may meet none. */
+  racy?: string;
   /** Seconds that the first session lives, default as long as it was asked for. */
   firstSessionSeconds?: number;
   /** Resolves as soon as it is done, whether the operator has followed or not. */
@@ -124,6 +126,7 @@ export const scenarios = {
   },
   revive: {
     what: 'the object is deleted and made anew at once',
+    racy: 'secrets',
     async act(site) {
       await site.remove();
       await site.create();

@@ -14,6 +14,8 @@ export interface Memory {
   triedRequestAt: number | undefined;
   /** Since when a credential is wanted and none has come, in milliseconds of the monotonic clock. */
   waitingSince: number | undefined;
+  /** UID of the Secret of a former name that was removed last. A watch that is behind still shows it. */
+  removedFormer?: string;
 }
 
 /** Reasons that are found anew in every pass and so never restored. */

@@ -54,9 +54,11 @@ function ownAnnotations({ seen, asked, object }: Pass): Record<string, string> {
 /** After a change of `spec.secretName`, removes the Secrets of this object that have another name. */
 export async function removeFormer(pass: Pass, context: VendingContext): Promise<void> {
   for (const metadata of await formerSecrets(pass, context)) {
-    if (judge(metadata, pass.object, context.objects).kind !== 'ours' || metadata.uid === undefined) continue;
+    const isOurs = judge(metadata, pass.object, context.objects).kind === 'ours';
+    if (!isOurs || metadata.uid === undefined || metadata.uid === pass.memory.removedFormer) continue;
     const ref = { namespace: metadata.namespace, name: metadata.name };
     await context.client.delete(secrets, ref, { signal: pass.signal, uid: metadata.uid }).catch(goneOrThrow);
+    pass.memory.removedFormer = metadata.uid;
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
 import { systemClock } from '../../../lib/clock.ts';
+import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
 import { secrets } from '../../../lib/kube/objects.ts';
 import { clientFor } from '../../kube/support/cluster.ts';
 import { trustPrincipals } from '../../lab/aws/index.ts';
