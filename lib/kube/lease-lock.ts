@@ -64,7 +64,8 @@ export class LeaseLock {
     return this.#inRounds(async () => {
       if (!this.#current) await this.#read(signal);
       const { clock, identity } = this.#options;
-      const decision = decide(this.#lease, this.#observed, clock.monotonic(), identity);
+      const own = this.#mayHold ? identity : undefined;
+      const decision = decide(this.#lease, this.#observed, clock.monotonic(), own);
       if (decision.action === 'wait') return { held: false, ms: decision.ms, holder: decision.holder };
       const start = { startedAt: clock.monotonic(), startedWall: clock.now() };
       await this.#write(next[decision.action](this.#lease, this.#options, this.#term()), signal);
@@ -93,8 +94,7 @@ export class LeaseLock {
         return await work();
       } catch (error) {
         this.#current = false;
-        const raced = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
-        if (!raced || round === ROUNDS) throw error;
+        if (!isRaced(error) || round === ROUNDS) throw error;
       }
     }
   }
@@ -112,13 +112,19 @@ export class LeaseLock {
   async #write(lease: Lease, signal: AbortSignal): Promise<void> {
     const { client } = this.#options;
     const exists = lease.metadata.resourceVersion !== undefined;
+    const mayHold = this.#mayHold;
     this.#mayHold = true;
-    this.#see(
-      await this.#call(signal, (options) =>
-        exists ? client.replace<Lease>(leases, lease, options) : client.create<Lease>(leases, lease, options),
-      ),
-    );
-    this.#current = true;
+    try {
+      this.#see(
+        await this.#call(signal, (options) =>
+          exists ? client.replace<Lease>(leases, lease, options) : client.create<Lease>(leases, lease, options),
+        ),
+      );
+      this.#current = true;
+    } catch (error) {
+      if (isRaced(error)) this.#mayHold = mayHold;
+      throw error;
+    }
   }
 
   #see(lease: Lease | undefined): void {
@@ -136,6 +142,11 @@ export class LeaseLock {
     const { identity, leaseDurationMs, clock } = this.#options;
     return { identity, durationMs: leaseDurationMs, now: clock.now() };
   }
+}
+
+/** Whether somebody else was faster, so that our write certainly did nothing. */
+function isRaced(error: unknown): boolean {
+  return isConflict(error) || isAlreadyExists(error) || isNotFound(error);
 }
 
 type Next = (lease: Lease | undefined, ref: { namespace: string; name: string }, term: Term) => Lease;

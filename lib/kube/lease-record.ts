@@ -37,13 +37,18 @@ export type Decision =
 
 /** A Lease whose duration was edited to years must not lock everybody out: more than so many of our own terms is not believed. */
 const LONGEST_TERMS = 10;
+/** What a holder leaves in a Lease that it gives back, as client-go does. */
+const RELEASED_SECONDS = 1;
+/** Kubernetes keeps the count in 32 bits and refuses more. */
+const MOST_TRANSITIONS = 2 ** 31 - 1;
 
 const DELETED = 'deleted';
 
 /**
  * The observation after reading `lease` (undefined: it does not exist). Its time moves only when the record changed;
- * labels and annotations do not count. To be deleted is a change of a record, which keeps its holder: that one may
- * have renewed just before.
+ * labels and annotations do not count. A record that was deleted, or lost its holder without having been given back,
+ * keeps the holder of before: that one may have renewed just before, and works on until it finds out. For the same
+ * reason a duration below our own term, which every holder counts on, is not believed.
  */
 export function observe(
   lease: Lease | undefined,
@@ -53,7 +58,7 @@ export function observe(
 ): Observed | undefined {
   if (lease === undefined)
     return before && before.record !== DELETED ? { ...before, record: DELETED, at: now } : before;
-  const { holderIdentity = '', leaseDurationSeconds, acquireTime, renewTime, leaseTransitions } = lease.spec ?? {};
+  const { holderIdentity = '', leaseDurationSeconds = 0, acquireTime, renewTime, leaseTransitions } = lease.spec ?? {};
   const record = JSON.stringify([
     lease.metadata.uid,
     holderIdentity,
@@ -63,8 +68,9 @@ export function observe(
     leaseTransitions,
   ]);
   if (record === before?.record) return before;
-  const durationMs = Math.min((leaseDurationSeconds ?? ourDurationMs / 1000) * 1000, LONGEST_TERMS * ourDurationMs);
-  return { record, holder: holderIdentity, durationMs, at: now };
+  const durationMs = Math.min(Math.max(leaseDurationSeconds * 1000, ourDurationMs), LONGEST_TERMS * ourDurationMs);
+  const isTakenOut = holderIdentity === '' && leaseDurationSeconds !== RELEASED_SECONDS;
+  return { record, holder: isTakenOut ? (before?.holder ?? '') : holderIdentity, durationMs, at: now };
 }
 
 /**
@@ -74,12 +80,14 @@ export function observe(
  *
  * @param observed the result of `observe` for this very lease
  * @param now milliseconds on the clock of `observed`
+ * @param identity name of this process where a write of its own may stand in the Lease; undefined where none can, so
+ *   that its name there is somebody's edit, and the holder of before works on until it finds out
  */
 export function decide(
   lease: Lease | undefined,
   observed: Observed | undefined,
   now: number,
-  identity: string,
+  identity: string | undefined,
 ): Decision {
   const holder = observed?.holder ?? '';
   if (observed === undefined || holder === '' || holder === identity) return { action: ourMove(lease, identity) };
@@ -88,9 +96,9 @@ export function decide(
   return { action: ourMove(lease, identity) };
 }
 
-function ourMove(lease: Lease | undefined, identity: string): 'create' | 'renew' | 'acquire' {
+function ourMove(lease: Lease | undefined, identity: string | undefined): 'create' | 'renew' | 'acquire' {
   if (lease === undefined) return 'create';
-  return lease.spec?.holderIdentity === identity ? 'renew' : 'acquire';
+  return identity !== undefined && lease.spec?.holderIdentity === identity ? 'renew' : 'acquire';
 }
 
 export interface Term {
@@ -108,7 +116,8 @@ export function newLease(ref: { namespace: string; name: string }, term: Term): 
 
 /** The Lease with `identity` as its new holder: one more transition. */
 export function acquired(lease: Lease, term: Term): Lease {
-  const leaseTransitions = (lease.spec?.leaseTransitions ?? 0) + 1;
+  const before = lease.spec?.leaseTransitions ?? 0;
+  const leaseTransitions = before < MOST_TRANSITIONS ? before + 1 : 1;
   return { ...lease, spec: { ...lease.spec, ...held(term), acquireTime: microTime(term.now), leaseTransitions } };
 }
 
@@ -121,10 +130,16 @@ export function renewed(lease: Lease, term: Term): Lease {
   };
 }
 
-/** The Lease without a holder, for everybody to take at once (client-go releases with a duration of 1 s, too). */
+/** The Lease without a holder, for everybody to take at once. */
 export function released(lease: Lease, now: number): Lease {
   const time = microTime(now);
-  const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, acquireTime: time, renewTime: time };
+  const spec = {
+    ...lease.spec,
+    holderIdentity: '',
+    leaseDurationSeconds: RELEASED_SECONDS,
+    acquireTime: time,
+    renewTime: time,
+  };
   return { ...lease, spec };
 }
 

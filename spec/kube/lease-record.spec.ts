@@ -57,6 +57,13 @@ describe('the decision about a lease', () => {
       0,
       wait(150_000),
     ],
+    [
+      'one of a second: its holder counts on our term all the same',
+      lease('you', { leaseDurationSeconds: 1 }),
+      seen(lease('you', { leaseDurationSeconds: 1 }), 0),
+      2000,
+      wait(13_000),
+    ],
     ["another's that was deleted in its term: wait, it works on", undefined, seen(lease('you'), 0), 5000, wait(10_000)],
     [
       "another's that was deleted before its term ended: create then",
@@ -69,6 +76,14 @@ describe('the decision about a lease', () => {
     ['a released one that was deleted: create', undefined, seen(lease(''), 0), 0, { action: 'create' }],
   ])('%s', (_title, found, observed, now, decision) => {
     expect(decide(found, observed, now, 'me')).toEqual(decision);
+  });
+
+  it('leaves a lease that names us by the hand of somebody else to its holder of before for a term', () => {
+    const edited = lease('me');
+    const observed = observe(edited, seen(lease('you'), 0), 5000, OURS);
+    expect(decide(edited, observed, 19_999, undefined)).toEqual({ action: 'wait', ms: 1, holder: 'me' });
+    expect(decide(edited, observed, 20_000, undefined)).toEqual({ action: 'acquire' });
+    expect(decide(edited, observed, 5000, 'me')).toEqual({ action: 'renew' });
   });
 
   it("never depends on the times that the other's clock wrote", () => {
@@ -104,6 +119,17 @@ describe('the observation of a lease', () => {
     expect(observe(undefined, undefined, 30, OURS)).toBeUndefined();
   });
 
+  it.each<[string, Lease]>([
+    ['its spec', bare],
+    ['its holder', lease('')],
+  ])('keeps the holder when somebody takes %s out, since that one works on', (_what, emptied) => {
+    expect(observe(emptied, seen(lease('you'), 10), 20, OURS)).toMatchObject({ holder: 'you', at: 20 });
+  });
+
+  it('has no holder once that one gave the lease back', () => {
+    expect(observe(released(lease('you'), term.now), seen(lease('you'), 10), 20, OURS)).toMatchObject({ holder: '' });
+  });
+
   it('moves when the lease was created anew', () => {
     const first = observe(lease('you'), undefined, 10, OURS);
     const other: Lease = { ...lease('you'), metadata: { ...lease('you').metadata, uid: 'u2' } };
@@ -134,6 +160,13 @@ describe('the written lease', () => {
         strategy: 'x',
       },
     });
+  });
+
+  it('counts from 1 again before its transitions grow beyond what Kubernetes takes', () => {
+    const most = 2 ** 31 - 1;
+    const count = (leaseTransitions: number) =>
+      acquired(lease('you', { leaseTransitions }), term).spec?.leaseTransitions;
+    expect([count(most - 1), count(most)]).toEqual([most, 1]);
   });
 
   it('only gets a new renewTime at a renewal, which also puts hand edits right', () => {

@@ -2,11 +2,13 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { sleep } from '../../lib/clock.ts';
 import { type LeaseClient, runWithLease } from '../../lib/kube/lease.ts';
+import { type Lease, microTime } from '../../lib/kube/lease-record.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createMetrics } from '../../lib/metrics.ts';
 import { ManualClock } from '../support/clock.ts';
 import { type Fate, LeaseStub } from './lease-stub.ts';
 
+const HOUR = 3600_000;
 const electors: Elector[] = [];
 
 afterEach(() => {
@@ -246,19 +248,37 @@ describe('a standby', () => {
   });
 });
 
-it('never lets two processes write, whatever happens to their requests, and if somebody deletes the lease', async () => {
+/** What people, or their tools, may do to a lease by hand. */
+const edits: Record<string, (lease: Lease) => Lease | undefined> = {
+  'delete it': () => undefined,
+  'empty its spec': ({ spec: _, ...lease }) => lease,
+  'take its holder out': (lease) => ({ ...lease, spec: { ...lease.spec, holderIdentity: '' } }),
+  'write the standby into it': (lease) => ({ ...lease, spec: { ...lease.spec, holderIdentity: 'b' } }),
+  'write a stranger into it': (lease) => ({ ...lease, spec: { ...lease.spec, holderIdentity: 'mallory' } }),
+  'shorten it to two seconds': (lease) => ({ ...lease, spec: { ...lease.spec, leaseDurationSeconds: 2 } }),
+  'lengthen it to years': (lease) => ({ ...lease, spec: { ...lease.spec, leaseDurationSeconds: 1e9 } }),
+  'give it times of the future': (lease) => ({
+    ...lease,
+    spec: { ...lease.spec, renewTime: microTime(4e12), acquireTime: microTime(4e12) },
+  }),
+};
+
+it('never lets two processes write, whatever happens to their requests and clocks, and whatever is edited', async () => {
   const fate = fc.constantFrom<Fate>('ok', 'ok', 'ok', 'refuse', 'stall', 'mute', 800, 2900);
   const period = fc.record({ a: fate, b: fate, seconds: fc.integer({ min: 1, max: 20 }) });
   await fc.assert(
     fc.asyncProperty(
       fc.array(period, { maxLength: 12 }),
       fc.nat(12),
+      fc.constantFrom(...Object.keys(edits)),
+      fc.constantFrom(0, -HOUR, HOUR),
       fc.boolean(),
-      async (periods, deleteIn, watch) => {
+      async (periods, editIn, edit, step, watch) => {
         const { clock, stub, a, b } = await leaderAndStandby({ watch });
         for (const [index, { seconds, ...fates }] of periods.entries()) {
           [a.fate, b.fate] = [fates.a, fates.b];
-          if (index === deleteIn && stub.lease) stub.edit(() => undefined);
+          if (index === editIn && stub.lease) stub.edit(edits[edit] as (lease: Lease) => Lease | undefined);
+          if (index === editIn) clock.step(step);
           for (let half = 0; half < 2 * seconds; half += 1) {
             expect([a, b].filter((each) => each.leads()).length).toBeLessThanOrEqual(1);
             await clock.advance(500);
@@ -268,7 +288,7 @@ it('never lets two processes write, whatever happens to their requests, and if s
         await clock.advance(60_000);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 300 },
   );
 }, 60_000);
 
