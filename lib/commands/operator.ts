@@ -176,6 +176,7 @@ export class Operator {
         region: aws.region,
       }),
       skewMs: () => sts.skewMs,
+      fence: () => this.#fence(),
       announcer: new Announcer(recorder),
       metrics: new VendingMetrics(metrics, config.objectMetrics),
       clock,

@@ -203,6 +203,11 @@ function pauseMs({ retryMs, random }: Settings): number {
   return retryMs * (1 + 0.2 * random());
 }
 
+/** Whether a write, or other work of a leader, was refused because another process may lead by now. */
+export function isLeaseLost(error: unknown): boolean {
+  return error instanceof RolevendError && error.code === 'LeaseLost';
+}
+
 function leaseLost(name: string): RolevendError {
   return new RolevendError(`this process does not hold the lease ${name} any more`, {
     code: 'LeaseLost',

@@ -43,7 +43,10 @@ export interface RequestOptions {
   metrics: Metrics;
   /** Deadline of writes in milliseconds, default 5,000. Reads have 30,000. */
   requestTimeoutMs?: number;
-  /** Called right before each request that is no read; what it throws ends the call before anything is sent. */
+  /**
+   * Called right before each request that is no read goes out, which may be long after the call where it waits for a
+   * connection. What it throws ends the call before anything is sent.
+   */
   beforeWrite?: () => void;
 }
 
@@ -106,9 +109,10 @@ export class Requests {
     const { connection, beforeWrite } = this.#options;
     const { origin, pathname } = new URL(connection.server);
     const method = methods[call.verb];
-    if (!isRead(call)) beforeWrite?.();
+    const dispatcher = connection.dispatcher(purpose);
+    const guarded = beforeWrite === undefined || isRead(call) ? dispatcher : dispatcher.compose(asking(beforeWrite));
     try {
-      const sent = connection.dispatcher(purpose).request({
+      const sent = guarded.request({
         origin,
         path: pathname.replace(/\/$/, '') + pathOf(call),
         method,
@@ -123,10 +127,23 @@ export class Requests {
       this.#results.inc({ method, host: this.#host, code: String(response.statusCode) });
       return response;
     } catch (error) {
-      this.#results.inc({ method, host: this.#host, code: '<error>' });
+      // What was never sent is no request.
+      if (!(error instanceof RolevendError)) this.#results.inc({ method, host: this.#host, code: '<error>' });
       throw error;
     }
   }
+}
+
+/** Asks at the last moment: when a connection takes the request, which then goes out or not. */
+function asking(mayStart: () => void): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => {
+    const start = handler.onRequestStart?.bind(handler);
+    handler.onRequestStart = (controller, context) => {
+      mayStart();
+      start?.(controller, context);
+    };
+    return dispatch(options, handler);
+  };
 }
 
 /** Path and query of a call, below the server's own path. */

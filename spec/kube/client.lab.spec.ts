@@ -13,6 +13,7 @@ import {
   isUidMismatch,
 } from '../../lib/kube/errors.ts';
 import { type KubeObject, namespaces, type Resource, refOf, secrets } from '../../lib/kube/objects.ts';
+import { startFaultProxy } from '../lab/fault-proxy.ts';
 import { type ControlPlane, startControlPlane, type TestNamespace, testNamespace } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -27,6 +28,9 @@ import {
 } from './support/cluster.ts';
 
 jest.setTimeout(60_000);
+
+/** Connections for requests that a client opens at most. */
+const CONNECTIONS = 64;
 
 interface Secret extends KubeObject {
   type?: string;
@@ -296,6 +300,28 @@ describe('a client', () => {
     const reading = failure(test.client.list(secrets, { signal: end.signal }));
     end.abort(new Error('enough'));
     expect(await reading).toEqual(new Error('enough'));
+  });
+
+  it('asks again when a write that waited for a connection may go out', async () => {
+    const slow = await startFaultProxy(plane);
+    let allowed = true;
+    const fence = new RolevendError('the term is over', { code: 'LeaseLost', consequence: 'retry' });
+    const beforeWrite = () => {
+      if (!allowed) throw fence;
+    };
+    const { client, connection } = await clientFor(plane, { beforeWrite, server: slow.url });
+    const readings = Array.from({ length: CONNECTIONS }, () => {
+      slow.arm({ verb: 'list', resource: 'configmaps', fault: 'delay' });
+      return client.list(configMaps, { namespace: namespace.name });
+    });
+    await eventually('all connections to be busy', () => slow.requests.length === CONNECTIONS);
+    const writing = failure(client.create(secrets, secret()));
+    allowed = false;
+    await Promise.all(readings);
+    expect(await writing).toBe(fence);
+    expect(slow.requests.filter(({ verb }) => verb === 'create')).toEqual([]);
+    await connection.close();
+    await slow.close();
   });
 
   it('asks before each write, and only then, whether writing is allowed', async () => {

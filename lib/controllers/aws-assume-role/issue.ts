@@ -4,6 +4,7 @@ import { specHash } from '../../credentials/input-hash.ts';
 import type { IssueRequest } from '../../credentials/request.ts';
 import { describeError, isAbort, RolevendError } from '../../errors.ts';
 import { isNamespaceTerminating, KubeError } from '../../kube/errors.ts';
+import { isLeaseLost } from '../../kube/lease.ts';
 import { withoutManagedFields } from '../../kube/objects.ts';
 import { digest, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
@@ -34,7 +35,7 @@ import { ForeignSecretError, writeSecret } from './write.ts';
  *  5. between delete and create of a Secret whose type changes: it is missing, and the next pass issues anew;
  *  6. before the Secret of a former name is removed: the owner index, or the status, still names it to the next pass.
  *
- * Throws what ends the whole pass: its signal's reason, and the refusal of a namespace that is going away.
+ * Throws what ends the whole pass: its signal's reason, a lost Lease, and the refusal of a namespace that is going away.
  */
 export async function issue(
   pass: Pass,
@@ -44,6 +45,8 @@ export async function issue(
 ): Promise<void> {
   const { issuer, clock, log } = context;
   const started = clock.monotonic();
+  // A process that was stopped for longer than its term must not issue again what its follower has issued.
+  context.fence();
   noteAttempt(pass, reason, context);
   try {
     const result = await issuer.issue(request, pass.signal);
@@ -53,10 +56,15 @@ export async function issue(
     noteSuccess(pass, reason, (clock.monotonic() - started) / 1000, context);
     log.info({ object: pass.key, reason, requestId: result.session.requestId }, 'credential issued');
   } catch (error) {
-    if ((pass.signal.aborted && isAbort(error)) || isNamespaceTerminating(error)) throw error;
+    if (isEnd(error, pass.signal) || isNamespaceTerminating(error)) throw error;
     // Somebody made a Secret of this name meanwhile; the next look says what that means.
     if (!(error instanceof ForeignSecretError)) noteFailure(pass, reason, error, context);
   }
+}
+
+/** Whether nothing failed and the work only ends here. */
+function isEnd(error: unknown, signal: AbortSignal): boolean {
+  return (signal.aborted && (isAbort(error) || error === signal.reason)) || isLeaseLost(error);
 }
 
 function noteAttempt({ memory, object }: Pass, reason: IssueReason, context: VendingContext): void {

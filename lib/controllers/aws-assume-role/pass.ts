@@ -36,6 +36,8 @@ export interface VendingContext {
   self(): Pick<Surroundings, 'caller' | 'identityProblem' | 'region'>;
   /** Server time of AWS minus local time, in milliseconds. */
   skewMs(): number;
+  /** Throws `LeaseLost` where another process may lead by now. Goes before each call of AWS that issues something. */
+  fence(): void;
   announcer: Announcer;
   metrics: VendingMetrics;
   clock: Clock;

@@ -2,6 +2,7 @@ import { type Clock, sleep } from '../../clock.ts';
 import { RolevendError } from '../../errors.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound, isUidMismatch, KubeError } from '../../kube/errors.ts';
+import { isLeaseLost } from '../../kube/lease.ts';
 import { keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
 import type { Ownership } from './ownership.ts';
 import type { Secret } from './secret.ts';
@@ -63,6 +64,8 @@ export async function writeSecret(
 }
 
 function isWorthRepeating(error: unknown): boolean {
+  // A clock that was set ahead looks like a lost Lease until the next renewal. A Lease that is lost ends the waiting.
+  if (isLeaseLost(error)) return true;
   if (!(error instanceof KubeError)) return false;
   return error.consequence === 'retry' && error.status !== 401 && (error.status !== 403 || error.causes.length > 0);
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Ownership } from '../../../lib/controllers/aws-assume-role/ownership.ts';
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
 import { type DesiredSecret, ForeignSecretError, writeSecret } from '../../../lib/controllers/aws-assume-role/write.ts';
+import { RolevendError } from '../../../lib/errors.ts';
 import type { KubeClient } from '../../../lib/kube/client.ts';
 import { KubeError, type KubeErrorDetails } from '../../../lib/kube/errors.ts';
 import { type ObjectMeta, type ObjectRef, secrets as resource } from '../../../lib/kube/objects.ts';
@@ -17,11 +18,12 @@ const replaced = refused(409, 'Conflict', { uidMismatch: true });
 const gone = refused(404, 'NotFound');
 const down = refused(503, 'ServiceUnavailable');
 const unreachable = refused(0, 'Unreachable');
+const termOver = new RolevendError('the term is over', { code: 'LeaseLost', consequence: 'retry' });
 const invalid = (...fields: string[]) => refused(422, 'Invalid', { fields });
 
 const ours = secretMeta({ resourceVersion: '8' });
 const foreign = secretMeta({ annotations: {}, ownerReferences: [] });
-type Answer = 'ok' | KubeError | ObjectMeta;
+type Answer = 'ok' | RolevendError | ObjectMeta;
 
 /** A stub of the client: gives the scripted answers one by one and keeps what it was asked. */
 class StubClient {
@@ -63,7 +65,7 @@ class StubClient {
   #next(call: string): 'ok' | ObjectMeta {
     const answer = this.#script[this.calls.length] ?? 'ok';
     this.calls.push(call);
-    if (answer instanceof KubeError) throw answer;
+    if (answer instanceof RolevendError) throw answer;
     return answer;
   }
 }
@@ -164,6 +166,7 @@ describe('the calls that lead to a written Secret', () => {
     ['the answer to the create was lost', undefined, [unreachable, ours], ['create', read, 'replace s-1@8']],
     ['the API server has trouble', known, [down, ours], ['replace s-1@7', read, 'replace s-1@8']],
     ['it has trouble with the read, too', known, [down, down, ours], ['replace s-1@7', read, read, 'replace s-1@8']],
+    ['the term seems over until it is renewed', known, [termOver, ours], ['replace s-1@7', read, 'replace s-1@8']],
     ['it asks for patience', undefined, [refused(429, 'TooManyRequests'), gone], ['create', read, 'create']],
     [
       'a quota is being made',
@@ -225,6 +228,10 @@ describe('the waits', () => {
   it('outlast an API server that is away for seven seconds', async () => {
     const { result } = await write([unreachable, unreachable, unreachable, unreachable, unreachable, ours], known);
     expect(result).toMatchObject({ kind: 'Secret' });
+  });
+
+  it('end with the Lease', async () => {
+    await expect(write([termOver], known, AbortSignal.abort(termOver))).rejects.toBe(termOver);
   });
 
   it('end with the signal', async () => {
