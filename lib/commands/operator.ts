@@ -121,7 +121,8 @@ export class Operator {
   async #lead(signal: AbortSignal, fence: () => void): Promise<void> {
     this.#fence = fence;
     try {
-      await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.synced(signal)));
+      // What the former leader did while a watch here was down must not be done again.
+      await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.current(signal)));
       await this.#work(signal);
     } catch (error) {
       if (!signal.aborted) throw error;

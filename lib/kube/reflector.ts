@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../clock.ts';
+import { type Clock, orAborted, sleep } from '../clock.ts';
 import { describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { counter, type Metrics } from '../metrics.ts';
@@ -44,6 +44,10 @@ const relistRetryMs = 300_000;
 const leastBetweenListsMs = 1_000;
 /** Trouble after so long without any starts with short waits again. */
 const healthyMs = 60_000;
+/** How often what somebody waits for is tried. */
+const hurryMs = 1_000;
+/** How long a store that may lag is waited for. */
+const currentLimitMs = 10_000;
 
 /**
  * Keeps a store equal to what an API server holds: lists in pages, watches from there on, lists again when the server no
@@ -63,6 +67,11 @@ export class Reflector<T extends KubeObject> {
   #troubleAt = Number.NEGATIVE_INFINITY;
   #relistAt = 0;
   #listedAt = Number.NEGATIVE_INFINITY;
+  #isWatching = false;
+  /** Those who wait for the next watch to begin. */
+  readonly #waiting = new Set<() => void>();
+  /** Ends the present wait after trouble. */
+  #wake: () => void = () => {};
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -91,6 +100,28 @@ export class Reflector<T extends KubeObject> {
     await Promise.race([this.#synced.promise, aborted.promise]).finally(() =>
       signal.removeEventListener('abort', abort),
     );
+  }
+
+  /**
+   * Resolves when the store has held all objects once and a watch keeps it so: at once where one runs, else after a list
+   * that waits for no back-off. After 10 s of trouble it resolves all the same, with the store as it is. Rejects with the
+   * signal's reason when that aborts first.
+   */
+  async current(signal: AbortSignal): Promise<void> {
+    await this.synced(signal);
+    if (this.#isWatching) return;
+    const { clock, log, resource } = this.#options;
+    const opened = Promise.withResolvers<void>();
+    this.#waiting.add(opened.resolve);
+    this.#wake();
+    const cancel = clock.after(currentLimitMs, () => {
+      log.warn({ resource: resource.plural }, 'no watch yet, going on with what was known before');
+      opened.resolve();
+    });
+    await orAborted(opened.promise, signal).finally(() => {
+      cancel();
+      this.#waiting.delete(opened.resolve);
+    });
   }
 
   /** Works until the signal aborts, then resolves. Any trouble with the server is waited out. */
@@ -170,17 +201,27 @@ export class Reflector<T extends KubeObject> {
     const { watchSeconds = 300, store } = this.#options;
     const untilRelist = Math.ceil((this.#relistAt - clock.monotonic()) / 1000);
     const timeoutSeconds = Math.max(1, Math.min(untilRelist, Math.round(watchSeconds * (1 + this.#random()))));
-    const options = { namespace, labelSelector, metadataOnly, resourceVersion, timeoutSeconds, idleMs, signal };
+    const onOpen = () => this.#opened();
+    const options = { namespace, labelSelector, metadataOnly, resourceVersion, timeoutSeconds, idleMs, onOpen, signal };
     const startedAt = clock.monotonic();
-    for await (const event of client.watch<T>(resource, options)) {
-      const object = event.type === 'BOOKMARK' ? event.object : this.#keep(event.object);
-      this.#tell(store.apply({ type: event.type, object }, namespace));
-      this.#version = object.metadata.resourceVersion;
-      this.#highest = this.#version;
-      this.#lastEventAt = clock.now();
+    try {
+      for await (const event of client.watch<T>(resource, options)) {
+        const object = event.type === 'BOOKMARK' ? event.object : this.#keep(event.object);
+        this.#tell(store.apply({ type: event.type, object }, namespace));
+        this.#version = object.metadata.resourceVersion;
+        this.#highest = this.#version;
+        this.#lastEventAt = clock.now();
+      }
+    } finally {
+      this.#isWatching = false;
     }
     // A server that ends each watch at once is in trouble, although it answers.
     if (clock.monotonic() - startedAt < 1_000 && timeoutSeconds > 1) throw this.#cutShort();
+  }
+
+  #opened(): void {
+    this.#isWatching = true;
+    for (const resolve of this.#waiting) resolve();
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
@@ -191,10 +232,25 @@ export class Reflector<T extends KubeObject> {
     if (mustList(error)) this.#version = undefined;
     // A version that the server no longer has is no trouble: a list follows.
     if (known && isExpired(error) && now - this.#listedAt > leastBetweenListsMs) return this.#report(error, 0);
-    const waitMs = Math.min(this.#backoff.next(), isNotFound(error) ? missingKindMs : Number.POSITIVE_INFINITY);
+    const most = this.#waiting.size > 0 ? hurryMs : isNotFound(error) ? missingKindMs : Number.POSITIVE_INFINITY;
+    const waitMs = Math.min(this.#backoff.next(), most);
     this.#report(error, waitMs);
-    await sleep(clock, waitMs, signal).catch(() => undefined);
+    await this.#pause(waitMs, signal);
     this.#troubleAt = clock.monotonic();
+  }
+
+  /** What happened during a wait that is cut short is listed, so that whoever is in a hurry sees all of it. */
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const cut = new AbortController();
+    const end = () => cut.abort();
+    this.#wake = () => {
+      this.#version = undefined;
+      end();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    await sleep(this.#options.clock, ms, cut.signal).catch(() => undefined);
+    signal.removeEventListener('abort', end);
+    this.#wake = () => {};
   }
 
   #report(error: unknown, waitMs: number): void {

@@ -22,6 +22,8 @@ export interface WatchOptions {
   timeoutSeconds: number;
   /** The watch counts as dead when no byte came for so long. Servers send a bookmark each minute. */
   idleMs: number;
+  /** Called when the server has accepted the watch. */
+  onOpen?: () => void;
 }
 
 /** See `KubeClient.watch`. */
@@ -35,7 +37,9 @@ export async function* watch<T extends KubeObject>(
   const idle = new IdleDeadline(clock, options.idleMs, options.signal);
   try {
     const framer = new LineFramer();
-    for await (const chunk of await requests.stream(call, idle.signal)) {
+    const chunks = await requests.stream(call, idle.signal);
+    options.onOpen?.();
+    for await (const chunk of chunks) {
       idle.touch();
       for (const line of framer.push(chunk as Uint8Array)) yield parseEvent<T>(call, line);
     }

@@ -5,6 +5,7 @@ import { type KubeObject, keyOf, type Resource } from '../../lib/kube/objects.ts
 import { Reflector, type ReflectorOptions } from '../../lib/kube/reflector.ts';
 import { type Change, Store } from '../../lib/kube/store.ts';
 import { type ControlPlane, startControlPlane, type TestNamespace, testNamespace } from '../lab/index.ts';
+import { SkipClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import {
@@ -266,6 +267,42 @@ describe('a reflector', () => {
       );
       await apply('two');
       expect(await equal(store, widgets)).toEqual(['two']);
+    });
+
+    it('is current again at once after trouble, when somebody waits for that', async () => {
+      const clock = new SkipClock();
+      const { store, reflector, lines } = await start({ clock, random: () => 0.9 });
+      await reflector.current(AbortSignal.timeout(15_000));
+      proxy.cut();
+      await create('meanwhile');
+      const isPatient = () => Number(lines.at(-1)?.['retryInMs']) === 30_000;
+      await eventually('the longest wait', () => {
+        if (!isPatient()) clock.skip(15_000);
+        return isPatient();
+      });
+      proxy.restore();
+      const before = systemClock.monotonic();
+      await reflector.current(AbortSignal.timeout(15_000));
+      expect([...store.list()].map(({ metadata }) => metadata.name)).toEqual(['meanwhile']);
+      expect(systemClock.monotonic() - before).toBeLessThan(5 * 1_000);
+    });
+
+    it('goes on after 10 s with what it knows when no watch comes about', async () => {
+      const clock = new SkipClock();
+      const { reflector, lines } = await start({ clock });
+      await reflector.current(AbortSignal.timeout(15_000));
+      proxy.cut();
+      let isOver = false;
+      await eventually('the watch to be cut', () => lines.length > 0);
+      const waiting = reflector.current(AbortSignal.timeout(15_000)).then(() => {
+        isOver = true;
+      });
+      await sleep(systemClock, 10);
+      clock.skip(9_000);
+      await sleep(systemClock, 100);
+      expect(isOver).toBe(false);
+      clock.skip(1_000);
+      await waiting;
     });
 
     it('stops at once when told so, also before it has synced', async () => {

@@ -43,6 +43,9 @@ export interface RolevendProcess {
   metric(series: string): Promise<number | undefined>;
   /** Waits until its queue is empty and no pass runs. */
   idle(): Promise<void>;
+  /** Suspends it, as a machine that goes to sleep does, or lets it go on. */
+  suspend(): Promise<void>;
+  resume(): Promise<void>;
   /** Sends the signal and waits for the end, also where it had ended before. */
   end(signal?: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<Ending>;
 }
@@ -171,6 +174,14 @@ class Running implements RolevendProcess {
       const busy = await this.metric('controller_runtime_active_workers{controller="aws-assume-role"}');
       return waiting === 0 && busy === 0;
     });
+  }
+
+  async suspend(): Promise<void> {
+    process.kill(await this.#pid(), 'SIGSTOP');
+  }
+
+  async resume(): Promise<void> {
+    process.kill(await this.#pid(), 'SIGCONT');
   }
 
   async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<Ending> {
