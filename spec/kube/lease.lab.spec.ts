@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { sleep, systemClock } from '../../lib/clock.ts';
-import { type LeaseClient, type LeaseOptions, runWithLease } from '../../lib/kube/lease.ts';
+import type { LeaseClient, LeaseOptions } from '../../lib/kube/lease.ts';
 import type { Lease } from '../../lib/kube/lease-record.ts';
 import { leases } from '../../lib/kube/objects.ts';
 import { sharedControlPlane, type TestNamespace, testNamespace } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { clientFor, type TestClient } from './support/cluster.ts';
+import { type Elector, startElector } from './support/elector.ts';
 
 jest.setTimeout(60_000);
 
@@ -37,7 +38,7 @@ describe('leader election on a real API server', () => {
 
   const current = () => kube.client.get<Lease>(leases, { namespace: namespace.name, name });
   const elect = (identity: string, options: Partial<LeaseOptions> = {}) => {
-    const elector = startElector(kube, { namespace: namespace.name, identity, ...options });
+    const elector = startElector(kube, { namespace: namespace.name, name, identity, ...options });
     electors.push(elector);
     return elector;
   };
@@ -119,54 +120,6 @@ describe('leader election on a real API server', () => {
     expect((await current()).spec).toMatchObject({ holderIdentity: 'b', leaseDurationSeconds: 3, leaseTransitions: 1 });
   });
 });
-
-interface Elector {
-  identity: string;
-  end: AbortController;
-  outcome: Promise<'released' | 'lost'>;
-  startedAt?: number;
-  endedAt?: number;
-  leads(): boolean;
-}
-
-function startElector(
-  kube: TestClient,
-  options: Partial<LeaseOptions> & { namespace: string; identity: string },
-): Elector {
-  const end = new AbortController();
-  let fence: (() => void) | undefined;
-  const elector: Elector = {
-    identity: options.identity,
-    end,
-    leads: () => passes(fence),
-    outcome: runWithLease({
-      client: kube.client,
-      clock: systemClock,
-      log: kube.log,
-      metrics: kube.metrics,
-      name,
-      signal: end.signal,
-      lead: async (signal, check) => {
-        fence = check;
-        elector.startedAt = systemClock.monotonic();
-        await sleep(systemClock, 1e9, signal).catch(() => {});
-        await sleep(systemClock, 50);
-        elector.endedAt = systemClock.monotonic();
-      },
-      ...options,
-    }),
-  };
-  return elector;
-}
-
-function passes(fence: (() => void) | undefined): boolean {
-  try {
-    fence?.();
-    return fence !== undefined;
-  } catch {
-    return false;
-  }
-}
 
 /** The client of a process that can be stopped in mid-air: its requests are sent no more and never end. */
 function freezable(client: LeaseClient, state: { frozen: boolean }): LeaseClient {

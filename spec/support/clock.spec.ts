@@ -90,4 +90,12 @@ describe('the clock that skips', () => {
     await sleep(clock, 5);
     expect(seen).toEqual(['early', 'late', 'never']);
   });
+
+  it('steps the wall clock without moving the timers', () => {
+    const clock = new SkipClock();
+    const [wall, elapsed] = [clock.now(), clock.monotonic()];
+    clock.step(-3_600_000);
+    expect(clock.now() - wall).toBeLessThan(-3_500_000);
+    expect(clock.monotonic() - elapsed).toBeLessThan(1_000);
+  });
 });

@@ -104,9 +104,10 @@ export function scaledClock(factor: number, startMs: number = systemClock.now())
 export class SkipClock implements Clock {
   readonly #timers = new Set<Timer & { cancel(): void }>();
   #skipped = 0;
+  #stepped = 0;
 
   now(): number {
-    return systemClock.now() + this.#skipped;
+    return systemClock.now() + this.#skipped + this.#stepped;
   }
 
   monotonic(): number {
@@ -130,6 +131,11 @@ export class SkipClock implements Clock {
       timer.cancel();
       this.#arm(timer);
     }
+  }
+
+  /** Steps the wall clock alone by `ms`, as somebody who sets it does. Timers do not notice. */
+  step(ms: number): void {
+    this.#stepped += ms;
   }
 
   #arm(timer: Timer & { cancel(): void }): void {
