@@ -5,12 +5,15 @@ import { Ecr } from './ecr.ts';
 import { BaseIdentity } from './identity.ts';
 import type { AwsOptions } from './options.ts';
 import { Sts } from './sts.ts';
+import { TimeWatch } from './time-watch.ts';
 import { Transport } from './transport.ts';
 
 /** Everything that vending needs of AWS, over one transport. */
 export interface Aws {
   /** The caller runs `identity.start(signal)`. */
   identity: BaseIdentity;
+  /** The caller runs `time.start(signal)`. */
+  time: TimeWatch;
   sts: Sts;
   ecr: Ecr;
   /** Closes idle connections. */
@@ -21,6 +24,7 @@ export interface Aws {
 export function connectAws(options: { aws: AwsOptions; clock: Clock; log: Logger; metrics: Metrics }): Aws {
   const transport = new Transport(options);
   const identity = new BaseIdentity({ ...options, transport });
+  const time = new TimeWatch({ ...options, transport, identity });
   const sts = new Sts({ transport, identity });
-  return { identity, sts, ecr: new Ecr({ transport }), close: () => transport.close() };
+  return { identity, time, sts, ecr: new Ecr({ transport }), close: () => transport.close() };
 }

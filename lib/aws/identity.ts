@@ -111,6 +111,17 @@ export class BaseIdentity {
     this.#wake();
   }
 
+  /**
+   * Asks AWS who we are, for its time, and then looks at once whether the credentials need to be renewed: for when the
+   * clock of the machine cannot be trusted. Never throws; AWS may not have answered.
+   */
+  async recheck(signal: AbortSignal): Promise<void> {
+    const held = this.#current;
+    if (held !== undefined) await callerIdentity(this.#transport, held.credentials, signal).catch(() => {});
+    this.#nextAt = Number.NEGATIVE_INFINITY;
+    this.#wake();
+  }
+
   /** Calls `run` when the identity is first known and when another role, user or account takes its place. */
   onChange(run: (caller: CallerIdentity) => void): () => void {
     this.#listeners.add(run);

@@ -3,7 +3,7 @@ import { Heap } from './heap.ts';
 /** Where a waiting key stands. */
 export interface Order {
   namespace: string;
-  /** End of the credential that it renews, milliseconds since 1970; undefined where there is none. */
+  /** End of the credential that it renews, milliseconds since 1970; undefined where there is none that is still valid. */
   validUntil: number | undefined;
 }
 
@@ -25,9 +25,9 @@ export class Line {
     return this.#valid.size + this.#namespaces.size;
   }
 
-  /** Adds a key, or moves it where its order changed; an unchanged key keeps its place. `now`: wall clock. */
-  add(key: string, order: Order, now: number): void {
-    if (order.validUntil !== undefined && order.validUntil > now) {
+  /** Adds a key, or moves it where its order changed; an unchanged key keeps its place. */
+  add(key: string, order: Order): void {
+    if (order.validUntil !== undefined) {
       this.#deleteFresh(key);
       this.#valid.set(key, order.validUntil);
       return;

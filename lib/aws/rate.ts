@@ -69,7 +69,7 @@ export class Admission {
     if (this.#waiting.get(key) !== name) this.cancel(key);
     if (lane.line.size === 0 && lane.bucket.take(now)) return true;
     this.#waiting.set(key, name);
-    lane.line.add(key, order, this.#clock.now());
+    lane.line.add(key, order);
     this.#arm(now + lane.bucket.waitMs(now));
     return false;
   }

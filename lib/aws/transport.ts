@@ -66,6 +66,16 @@ export class Transport {
     return this.#skew.ms;
   }
 
+  /** When AWS last told its time, in milliseconds of the steady clock; also with an error. */
+  get answeredAt(): number {
+    return this.#skew.answeredAt;
+  }
+
+  /** Resolves when AWS has told its time once. */
+  get timeKnown(): Promise<void> {
+    return this.#skew.known;
+  }
+
   /** What every SDK client of this process is made with. Retries are off: whoever calls decides on them. */
   clientConfig(region: string, credentials?: BaseCredentials) {
     return {
@@ -119,10 +129,10 @@ export class Transport {
   /** Sits below the SDK's own deserializer, where answers to failed requests pass too. */
   #watchDate(command: { middlewareStack: unknown }, times: Times): void {
     const watch = (next: Next) => async (args: unknown) => {
-      const sentAt = this.#clock.now();
+      const sentAt = this.#clock.monotonic();
       const result = await next(args);
       times.date = dateOf(result.response);
-      if (times.date !== undefined) this.#skew.observe(times.date, sentAt, this.#clock.now());
+      if (times.date !== undefined) this.#skew.observe(times.date, this.#clock.monotonic() - sentAt);
       return result;
     };
     const stack = command.middlewareStack as MiddlewareStack;

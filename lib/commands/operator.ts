@@ -87,6 +87,7 @@ export class Operator {
     const both = AbortSignal.any([signal, end.signal]);
     const background = [
       this.#aws.identity.start(both),
+      this.#aws.time.start(both),
       ...[...this.#reflectors.values()].map((reflector) => reflector.run(both)),
     ];
     try {
@@ -122,7 +123,8 @@ export class Operator {
     this.#fence = fence;
     try {
       // What the former leader did while a watch here was down must not be done again.
-      await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.current(signal)));
+      const current = [...this.#reflectors.values()].map((reflector) => reflector.current(signal));
+      await Promise.all([...current, this.#aws.time.known(signal)]);
       await this.#work(signal);
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -141,12 +143,14 @@ export class Operator {
     const reconcile = (key: string, passSignal: AbortSignal) => vending.reconcile(key, passSignal);
     this.#queue = queue;
     this.#controller = new Controller({ name, queue, reconcile, concurrency: config.concurrency, clock, log, metrics });
-    const forget = this.#aws.identity.onChange(() => this.#enqueueAll());
+    const forgetIdentity = this.#aws.identity.onChange(() => this.#enqueueAll());
+    const forgetTime = this.#aws.time.onStep(() => this.#enqueueAll());
     this.#enqueueAll();
     try {
       await this.#controller.run(signal);
     } finally {
-      forget();
+      forgetIdentity();
+      forgetTime();
       this.#queue = undefined;
     }
   }
@@ -255,7 +259,8 @@ export class Operator {
       help: 'How long ago each watch last brought anything; bookmarks come each minute.',
       labelNames: ['watch'],
       collect() {
-        for (const [watch, { lastEventAt }] of reflectors) this.set({ watch }, (clock.now() - lastEventAt) / 1000);
+        for (const [watch, { lastEventAt }] of reflectors)
+          this.set({ watch }, (clock.monotonic() - lastEventAt) / 1000);
       },
     });
   }

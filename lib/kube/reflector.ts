@@ -77,7 +77,7 @@ export class Reflector<T extends KubeObject> {
     this.#options = options;
     this.#random = options.random ?? Math.random;
     this.#backoff = new Backoff({ random: this.#random });
-    this.#lastEventAt = options.clock.now();
+    this.#lastEventAt = options.clock.monotonic();
   }
 
   /** Whether the store has held all objects at least once. */
@@ -85,7 +85,7 @@ export class Reflector<T extends KubeObject> {
     return this.#hasSynced;
   }
 
-  /** When anything came from the server for the last time, milliseconds since 1970. Bookmarks come each minute. */
+  /** When anything came from the server for the last time, in milliseconds of the steady clock. Bookmarks come each minute. */
   get lastEventAt(): number {
     return this.#lastEventAt;
   }
@@ -192,7 +192,7 @@ export class Reflector<T extends KubeObject> {
     const { client, resource, namespace, labelSelector, metadataOnly = false, pageSize = 500 } = this.#options;
     const query = { ...options, namespace, labelSelector, metadataOnly, limit: pageSize, signal };
     const page = await client.list<T>(resource, query);
-    this.#lastEventAt = this.#options.clock.now();
+    this.#lastEventAt = this.#options.clock.monotonic();
     return page;
   }
 
@@ -210,7 +210,7 @@ export class Reflector<T extends KubeObject> {
         this.#tell(store.apply({ type: event.type, object }, namespace));
         this.#version = object.metadata.resourceVersion;
         this.#highest = this.#version;
-        this.#lastEventAt = clock.now();
+        this.#lastEventAt = clock.monotonic();
       }
     } finally {
       this.#isWatching = false;

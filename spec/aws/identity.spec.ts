@@ -92,6 +92,16 @@ describe('BaseIdentity', () => {
     expect(asked()).toBe(2);
   });
 
+  it('replaces credentials that ended while the machine slept, as soon as AWS told the time', async () => {
+    const { identity, asked, clock } = setUp();
+    void identity.start(stop.signal);
+    await eventually('the first identity', () => identity.current);
+    clock.step(2 * HOUR);
+    await identity.recheck(stop.signal);
+    await eventually('the next credentials', () => asked() === 2);
+    expect((await identity.credentials()).accessKeyId).toBe('AKIA2');
+  });
+
   it('keeps the old ones while they are valid and a renewal fails, and tries again sooner and sooner', async () => {
     const { identity, asked, clock, fail } = setUp();
     void identity.start(stop.signal);

@@ -94,7 +94,9 @@ export class AwsAssumeRoleController {
     const { request, bucket, ecrBucket } = pass.asked as Extract<Pass['asked'], { request: object }>;
     pass.memory.waitingSince ??= clock.monotonic();
     const silentMs = PENDING_AFTER_MS - (clock.monotonic() - pass.memory.waitingSince);
-    const order = { namespace: pass.object.metadata.namespace ?? '', validUntil: pass.seen.record?.expiresAt };
+    const end = pass.seen.record?.expiresAt ?? 0;
+    const validUntil = end > serverNow(this.#context) ? end : undefined;
+    const order = { namespace: pass.object.metadata.namespace ?? '', validUntil };
     const ecrMs = ecrBucket === undefined ? 0 : admission.waitMs(ecrBucket);
     if (ecrMs > 0 || !admission.claim(bucket, pass.key, order)) {
       if (silentMs > 0) return ecrMs > 0 ? Math.min(silentMs, ecrMs) : silentMs;
