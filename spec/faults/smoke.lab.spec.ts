@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { sharedControlPlane } from '../lab/index.ts';
 import { smoke } from './generate.ts';
 import { type Ground, openGround } from './ground.ts';
+import { kept } from './kept.ts';
+import { parsePlan } from './plan.ts';
 import { table } from './report.ts';
 import { SEED, Suite } from './suite.ts';
 
@@ -14,9 +16,10 @@ beforeAll(async () => {
 });
 afterAll(() => ground?.close());
 
-test('the operator gets over every quick fault and every point of a kill', async () => {
+test('the operator gets over every quick fault, every point of a kill, and what once was a defect', async () => {
   const suite = new Suite(ground, 4);
-  const results = await suite.run(smoke(await suite.plans(), SEED));
+  const plans = [...kept.map(parsePlan), ...smoke(await suite.plans(), SEED)];
+  const results = await suite.run(plans);
   if (results.some(({ wrong }) => wrong.length > 0)) throw new Error(table(results));
   expect(results.length).toBeGreaterThan(50);
 });
