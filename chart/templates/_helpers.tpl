@@ -15,11 +15,36 @@ app.kubernetes.io/name: rolevend
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* Those of the value `labels` too; ours win. */ -}}
 {{- define "rolevend.labels" -}}
-{{ include "rolevend.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- merge (include "rolevend.selector" . | fromYaml) (include "rolevend.releaseLabels" . | fromYaml) | toYaml -}}
+{{- end -}}
+
+{{- /* Without those by which the operator's Pods are selected. */ -}}
+{{- define "rolevend.releaseLabels" -}}
+{{- merge (dict
+  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/managed-by" .Release.Service
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version)) .Values.labels | toYaml -}}
+{{- end -}}
+
+{{- define "rolevend.image" -}}
+{{- .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- with .Values.image.digest }}@{{ . }}{{ end }}
+{{- end -}}
+
+{{- define "rolevend.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "rolevend.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
 {{- end -}}
 
 {{- /* What the operator does in each namespace it works in. */ -}}
@@ -36,4 +61,46 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+{{- end -}}
+
+{{- /* The settings of `aws` and `proxy`, as the variables that AWS SDKs read. Empty where nothing is set. */ -}}
+{{- define "rolevend.env" -}}
+{{- $env := dict
+  "AWS_CA_BUNDLE" (ternary (printf "/etc/rolevend/%s" .Values.aws.caBundle.key) "" (ne .Values.aws.caBundle.configMap ""))
+  "AWS_USE_FIPS_ENDPOINT" (ternary "true" "" .Values.aws.useFipsEndpoint)
+  "AWS_USE_DUALSTACK_ENDPOINT" (ternary "true" "" .Values.aws.useDualstackEndpoint)
+  "AWS_ENDPOINT_URL" .Values.aws.endpointUrl
+  "HTTPS_PROXY" .Values.proxy.httpsProxy
+  "HTTP_PROXY" .Values.proxy.httpProxy
+  "NO_PROXY" .Values.proxy.noProxy -}}
+{{- range $service, $url := .Values.aws.endpointUrls -}}
+{{- $_ := set $env (printf "AWS_ENDPOINT_URL_%s" (upper $service)) $url -}}
+{{- end -}}
+{{- range $name, $value := $env }}
+{{- with $value }}
+- name: {{ $name }}
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- /* The TCP ports that the operator connects to, as a JSON list. */ -}}
+{{- define "rolevend.egressPorts" -}}
+{{- $ports := list 443 6443 -}}
+{{- $urls := concat (list .Values.proxy.httpsProxy .Values.proxy.httpProxy .Values.aws.endpointUrl) (values .Values.aws.endpointUrls) -}}
+{{- range $url := compact $urls -}}
+{{- $port := regexFind ":[0-9]+$" (urlParse $url).host | trimPrefix ":" -}}
+{{- $ports = append $ports ($port | default (ternary "80" "443" (hasPrefix "http:" $url)) | int) -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
+{{- end -}}
+
+{{- /* "true" where the cluster has the definition of RoleGrant, so that Helm can make one. */ -}}
+{{- define "rolevend.knowsRoleGrant" -}}
+{{- if or (.Capabilities.APIVersions.Has "rolevend.dev/v1alpha1/RoleGrant") (lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "rolegrants.rolevend.dev") -}}
+true
+{{- end -}}
 {{- end -}}

@@ -8,10 +8,11 @@ const CONTROLLERS = [
   'serviceaccount-controller',
   'serviceaccount-token-controller',
   'root-ca-certificate-publisher-controller',
+  'clusterrole-aggregation-controller',
 ];
 
 /**
- * Starts the controllers that owner references, finalizers, namespaces and ServiceAccounts need.
+ * Starts the controllers that owner references, finalizers, namespaces, ServiceAccounts and aggregated roles need.
  * The garbage collector knows the kinds of its start at once; of kinds that come later it learns within 30 s.
  */
 export function startControllerManager(

@@ -43,6 +43,7 @@ describe('install', () => {
       python: expect.stringMatching(/^\/.*python3$/),
       kubectl: expect.stringMatching(/^\/.*kubectl$/),
       helm: expect.stringMatching(/^\/.*helm$/),
+      helm3: expect.stringMatching(/^\/.*v32.*helm$/),
     });
   });
 

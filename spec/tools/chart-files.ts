@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const copies = [
-  { from: 'manifests/crds', to: 'chart/crds' },
+  { from: 'manifests/crds', to: 'chart/files/crds' },
   { from: 'manifests/grants', to: 'chart/files/grants' },
 ];
 const stale = (await Promise.all(copies.map(staleIn))).flat();

@@ -1,0 +1,70 @@
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { type AttachedControlPlane, install } from '../lab/index.ts';
+import { run } from '../lab/install/run.ts';
+
+/** Where the chart is. */
+export const CHART = fileURLToPath(new URL('../../chart', import.meta.url));
+/** The release and the namespace of README.md. */
+export const RELEASE = 'rolevend';
+export const NAMESPACE = 'rolevend-system';
+
+/** The versions of Helm that the chart is tested with. */
+export const helmVersions = ['Helm 3', 'Helm 4'] as const;
+export type HelmVersion = (typeof helmVersions)[number];
+
+/** What takes over objects that others made: Helm 4 applies on the server, which knows who else owns a field. */
+export const takeOver: Readonly<Record<HelmVersion, readonly string[]>> = {
+  'Helm 3': ['--take-ownership'],
+  'Helm 4': ['--take-ownership', '--force-conflicts'],
+};
+
+/** A Kubernetes object as it is rendered. */
+export interface Rendered {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+  // biome-ignore lint/suspicious/noExplicitAny: kinds of every shape
+  [field: string]: any;
+}
+
+async function pathOf(version: HelmVersion): Promise<string> {
+  const { helm, helm3 } = await install();
+  const path = version === 'Helm 3' ? helm3 : helm;
+  if (path === undefined) throw new Error(`${version} is not on the PATH. Fix: install it as "helm3"`);
+  return path;
+}
+
+/** Runs Helm on a cluster, in the namespace of README.md. Throws what Helm says where it fails. */
+export async function helm(
+  version: HelmVersion,
+  { kubeconfig }: Pick<AttachedControlPlane, 'kubeconfig'>,
+  ...args: string[]
+): Promise<string> {
+  const command = [await pathOf(version), ...args, '--namespace', NAMESPACE];
+  const { code, stdout, stderr } = await run(command, { env: { ...process.env, KUBECONFIG: kubeconfig } });
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+/** What the chart gives with these arguments, without a cluster. Throws what Helm says where it fails. */
+export async function render(version: HelmVersion, args: readonly string[] = [], chart = CHART): Promise<Rendered[]> {
+  const command = [await pathOf(version), 'template', RELEASE, chart, '--namespace', NAMESPACE, ...args];
+  const { code, stdout, stderr } = await run(command, { env: { ...process.env, KUBECONFIG: '/dev/null' } });
+  if (code !== 0) throw new Error(stderr);
+  return parseAllDocuments(stdout)
+    .map((document) => document.toJS() as Rendered | null)
+    .filter((object) => object !== null);
+}
+
+/** The one rendered object of this kind and name. Throws where there is none. */
+export function only(objects: readonly Rendered[], kind: string, name = RELEASE): Rendered {
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  if (found === undefined) throw new Error(`no ${kind} ${name} is rendered`);
+  return found;
+}
+
+/** The arguments that set values, as `helm --values` reads them from standard input would; nested values are JSON. */
+export function set(values: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(values).flatMap(([path, value]) => ['--set-json', `${path}=${JSON.stringify(value)}`]);
+}
