@@ -162,7 +162,7 @@ async function checkSourceIdentity(
 
 /** Of the two policies that must allow it, ministack looks only at the role's trust policy. */
 async function checkIdentityPolicy(record: CallRecord, action: string, parts: GatewayParts): Promise<void> {
-  if (!(await parts.upstream.allows(record.caller ?? '', action))) throw denied(record, action);
+  if (!(await parts.upstream.allows(record.caller ?? '', action, record.role))) throw denied(record, action);
 }
 
 function denied(record: CallRecord, action: string): Refusal {

@@ -93,18 +93,22 @@ export class Upstream {
     });
   }
 
-  /** Whether the identity policies of a user or role (its ARN, or a session's) allow the action. Remembered until `forget`. */
-  allows(principalArn: string, action: string): Promise<boolean> {
+  /**
+   * Whether the identity policies of a user or role (its ARN, or a session's) allow the action on the resource, default
+   * `*`. Remembered until `forget`.
+   */
+  allows(principalArn: string, action: string, resourceArn = '*'): Promise<boolean> {
     const { accountId, resource } = parseArn(principalArn);
     const [kind, ...names] = resource.split('/');
     // A session's ARN names the role and the session; ministack looks for roles and users by name, without the path.
     const name = kind === 'assumed-role' ? names[0] : names.at(-1);
     const source = `arn:aws:iam::${accountId}:${kind === 'user' ? 'user' : 'role'}/${name}`;
-    return this.#once(`allows ${source} ${action}`, async () => {
+    return this.#once(`allows ${source} ${action} ${resourceArn}`, async () => {
       const answer = await this.asRoot(accountId, 'iam', {
         Action: 'SimulatePrincipalPolicy',
         PolicySourceArn: source,
         'ActionNames.member.1': action,
+        'ResourceArns.member.1': resourceArn,
       });
       return xmlText(answer.body, 'EvalDecision') === 'allowed';
     });
