@@ -44,9 +44,8 @@ lint: npm ## check style, types, the import table and the "only" rules
 format: npm ## write the style
 	@node_modules/.bin/biome check --write .
 
-generate: npm ## write manifests/, docs/reference/ and the chart's copies from lib/api and lib/config.ts
+generate: npm ## write manifests/, docs/reference/ and the chart's copies from lib/api, lib/config.ts and the chart
 	@$(NODE) spec/generate/main.ts
-	@$(NODE) spec/tools/chart-files.ts
 
 clean: ## remove what was made in this directory (caches outside stay)
 	rm -rf dist coverage node_modules

@@ -159,7 +159,7 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
     const parent = { apiVersion: 'v2', name: 'parent', version: '1.0.0' };
     await writeFile(join(directory.path, 'Chart.yaml'), stringify(parent));
     await writeFile(join(directory.path, 'values.yaml'), stringify({ global: { x: 1 }, rolevend: { replicas: 3 } }));
-    expect(only(await render(version, [], directory.path), 'Deployment').spec.replicas).toBe(3);
+    expect(only(await render(version, [], { chart: directory.path }), 'Deployment').spec.replicas).toBe(3);
     await directory.remove();
   });
 });

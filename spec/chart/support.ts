@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
-import { type AttachedControlPlane, install } from '../lab/index.ts';
+import type { AttachedControlPlane } from '../lab/attach.ts';
 import { run } from '../lab/install/run.ts';
+import { findTools, unpackTools } from '../lab/install/tools.ts';
 
 /** Where the chart is. */
 export const CHART = fileURLToPath(new URL('../../chart', import.meta.url));
@@ -28,28 +29,42 @@ export interface Rendered {
   [field: string]: any;
 }
 
-async function pathOf(version: HelmVersion): Promise<string> {
-  const { helm, helm3 } = await install();
-  const path = version === 'Helm 3' ? helm3 : helm;
-  if (path === undefined) throw new Error(`${version} is not on the PATH. Fix: install it as "helm3"`);
+/** Where a version of Helm is. Throws where it is not. */
+export async function pathOf(version: HelmVersion): Promise<string> {
+  await unpackTools((line) => process.stderr.write(`${line}\n`));
+  const tools = await findTools();
+  const path = version === 'Helm 3' ? tools?.helm3 : tools?.helm;
+  if (path === undefined) throw new Error(`${version} is not on the PATH. Fix: install it`);
   return path;
 }
 
-/** Runs Helm on a cluster, in the namespace of README.md. Throws what Helm says where it fails. */
+/** Runs Helm on a cluster, in the namespace of README.md unless another is given. Throws what Helm says where it fails. */
 export async function helm(
   version: HelmVersion,
   { kubeconfig }: Pick<AttachedControlPlane, 'kubeconfig'>,
   ...args: string[]
 ): Promise<string> {
-  const command = [await pathOf(version), ...args, '--namespace', NAMESPACE];
+  const namespace = args.includes('--namespace') ? [] : ['--namespace', NAMESPACE];
+  const command = [await pathOf(version), ...args, ...namespace];
   const { code, stdout, stderr } = await run(command, { env: { ...process.env, KUBECONFIG: kubeconfig } });
   if (code !== 0) throw new Error(stderr);
   return stdout;
 }
 
+/** Where and what is rendered, where it is not what README.md says. */
+export interface RenderOptions {
+  chart?: string;
+  release?: string;
+  namespace?: string;
+}
+
 /** What the chart gives with these arguments, without a cluster. Throws what Helm says where it fails. */
-export async function render(version: HelmVersion, args: readonly string[] = [], chart = CHART): Promise<Rendered[]> {
-  const command = [await pathOf(version), 'template', RELEASE, chart, '--namespace', NAMESPACE, ...args];
+export async function render(
+  version: HelmVersion,
+  args: readonly string[] = [],
+  { chart = CHART, release = RELEASE, namespace = NAMESPACE }: RenderOptions = {},
+): Promise<Rendered[]> {
+  const command = [await pathOf(version), 'template', release, chart, '--namespace', namespace, ...args];
   const { code, stdout, stderr } = await run(command, { env: { ...process.env, KUBECONFIG: '/dev/null' } });
   if (code !== 0) throw new Error(stderr);
   return parseAllDocuments(stdout)

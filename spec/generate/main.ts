@@ -12,7 +12,7 @@ async function current(file: GeneratedFile): Promise<string | undefined> {
 /** Writes every generated file that differs, or with `--check` only names them and ends with exit code 1. */
 async function main(check: boolean): Promise<void> {
   for (const file of generatedFiles) {
-    const content = file.render();
+    const content = await file.render();
     if ((await current(file)) === content) continue;
     if (check) {
       console.error(`${file.path} is out of date; run "make generate" and commit the result`);
