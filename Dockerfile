@@ -1,14 +1,24 @@
-# The image holds Node and one bundled file.
+# The image holds Node, one bundled file and its bill of materials.
 FROM node:24-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY lib lib
-COPY spec/tools/build.ts spec/tools/build.ts
-RUN node spec/tools/build.ts
+COPY spec/tools/build.ts spec/tools/sbom.ts spec/tools/
+RUN node spec/tools/build.ts && node spec/tools/sbom.ts
 
+# No shell, no package manager. The root file system may be read-only: nothing is ever written.
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="rolevend" \
+      org.opencontainers.image.description="Vends short-lived AWS credentials as Secrets that are always refreshed before they expire" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="gcr.io/distroless/nodejs24-debian12:nonroot"
 COPY --from=build /src/dist/rolevend.mjs /rolevend.mjs
+COPY --from=build /src/dist/sbom.cdx.json /sbom.cdx.json
 USER 65532:65532
 EXPOSE 8080 8081
 ENTRYPOINT ["/nodejs/bin/node", "/rolevend.mjs"]

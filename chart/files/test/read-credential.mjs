@@ -30,21 +30,27 @@ function end(code, text) {
   process.exit(code);
 }
 
-/** The status once the object is Ready, or undefined; `seen` keeps what was said last. */
-async function ready(seen) {
-  const found = await read(`/apis/pincette.net/v1/namespaces/${namespace}/awsassumeroles/${object}`);
-  const condition = found?.status?.conditions?.find(({ type }) => type === 'Ready');
-  seen.text = condition ? `${condition.reason}: ${condition.message}` : 'the operator has not looked at it yet';
-  return condition?.status === 'True' ? found.status : undefined;
+/** Whether a condition is there and True, and what it says. */
+function condition(status, type) {
+  const found = status?.conditions?.find((one) => one.type === type);
+  return { isTrue: found?.status === 'True', text: found ? `${found.reason}: ${found.message}` : undefined };
 }
 
-const seen = { text: 'it was not found' };
-let status;
-for (let left = LIMIT_MS; left > 0 && status === undefined; left -= PAUSE_MS) {
-  status = await ready(seen);
-  if (status === undefined) await setTimeout(PAUSE_MS);
+/** The status of the object once it is Ready. Ends the program where that will not be. */
+async function readyStatus() {
+  let last = 'The operator has not looked at it: see its log.';
+  for (let left = LIMIT_MS; left > 0; left -= PAUSE_MS) {
+    const found = await read(`/apis/pincette.net/v1/namespaces/${namespace}/awsassumeroles/${object}`);
+    const ready = condition(found?.status, 'Ready');
+    if (ready.isTrue) return found.status;
+    last = ready.text ?? last;
+    if (condition(found?.status, 'Stalled').isTrue) break;
+    await setTimeout(PAUSE_MS);
+  }
+  return end(1, `AWSAssumeRole ${namespace}/${object} is not Ready. ${last}`);
 }
-if (status === undefined) end(1, `AWSAssumeRole ${namespace}/${object} is not Ready. ${seen.text}`);
+
+const status = await readyStatus();
 const { data = {} } = (await read(`/api/v1/namespaces/${namespace}/secrets/${secretName}`)) ?? {};
 const missing = KEYS.filter((key) => !data[key]);
 if (missing.length > 0) end(1, `Secret ${namespace}/${secretName} lacks ${missing.join(', ')}`);

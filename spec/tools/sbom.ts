@@ -1,0 +1,26 @@
+// Writes the bill of materials of what is bundled (CycloneDX) to dist/sbom.cdx.json, or to the file given as argument.
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import packageJson from '../../package.json' with { type: 'json' };
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const [outfile = 'dist/sbom.cdx.json'] = process.argv.slice(2);
+
+/** The packages of package-lock.json that the program depends on, those for development left out. */
+const args = ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only', '--omit=dev'];
+const { stdout } = await promisify(execFile)('npm', args, { cwd: root, maxBuffer: 64 * 1024 * 1024 });
+const bill = JSON.parse(stdout) as {
+  serialNumber?: string;
+  metadata: { timestamp?: string; component: { name: string } };
+};
+// The same sources give the same file. npm takes the name of the directory for that of the program.
+bill.metadata.component.name = packageJson.name;
+delete bill.serialNumber;
+delete bill.metadata.timestamp;
+
+const path = resolve(root, outfile);
+await mkdir(dirname(path), { recursive: true });
+await writeFile(path, `${JSON.stringify(bill, undefined, 2)}\n`);
