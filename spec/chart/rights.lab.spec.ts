@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { managedLabel } from '../../lib/api/names.ts';
+import { holdsWhatWasIssued, openSite, type Site, type Workshop } from '../commands/support.ts';
+import { openStage } from '../controllers/aws-assume-role/support.ts';
+import { type AuditEntry, type ControlPlane, startControlPlane, trustPrincipals } from '../lab/index.ts';
+import type { PodSpec } from '../lab/kubelet.ts';
+import { eventually } from '../support/eventually.ts';
+import { buildProgram, type RolevendProcess } from '../support/process.ts';
+import { install, kubectl, upgrade } from './cluster.ts';
+import { NAMESPACE, RELEASE, set, takeOver } from './support.ts';
+
+jest.setTimeout(90_000);
+
+const USER = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
+const ECR_HOST = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';
+const leading = 'leader_election_master_status{name="rolevend-controller"}';
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  resourceNames?: string[];
+  verbs: string[];
+}
+
+describe('with exactly the rights, the arguments and the variables that the chart gives', () => {
+  let shop: Workshop;
+  let cluster: ControlPlane;
+  let replicas: RolevendProcess[] = [];
+
+  beforeAll(async () => {
+    cluster = await startControlPlane({ name: 'rights', audit: true });
+    const stage = await openStage({}, cluster);
+    const program = await buildProgram();
+    shop = { ...stage, program };
+    const { aws, keys } = stage;
+    await aws.createRole('app', { trust: trustPrincipals(keys.arn), policies: ['ecr:GetAuthorizationToken'] });
+    const variables = { AWS_ACCESS_KEY_ID: keys.accessKeyId, AWS_SECRET_ACCESS_KEY: keys.secretAccessKey };
+    const values = {
+      'aws.region': aws.region,
+      'aws.endpointUrl': aws.endpoint,
+      extraEnv: Object.entries(variables).map(([name, value]) => ({ name, value })),
+      'grants.installDefault': false,
+    };
+    await install('Helm 4', cluster, ...set(values), ...takeOver['Helm 4']);
+  }, 120_000);
+
+  afterAll(async () => {
+    await shop?.program.remove();
+    await shop?.stop();
+    await cluster?.stop();
+  });
+
+  /** Two replicas of the Deployment; what a kubelet would add stands in the last four. */
+  async function startReplicas(): Promise<void> {
+    const template = 'jsonpath={.spec.template.spec}';
+    const text = await kubectl(cluster, 'get', 'deployment', RELEASE, '-n', NAMESPACE, '--output', template);
+    const { serviceAccountName, containers } = JSON.parse(text) as PodSpec;
+    const [{ args = [], env = [] } = {}] = containers;
+    const [command, ...rest] = args;
+    expect(command).toBe('controller');
+    const flags = Object.fromEntries(rest.map((arg) => arg.replace(/^--/, '').split('=') as [string, string]));
+    const kubeconfig = await cluster.kubeconfigFor({
+      serviceAccount: { namespace: NAMESPACE, name: serviceAccountName },
+    });
+    const added = { kubeconfig, 'leader-election-namespace': NAMESPACE };
+    const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    const start = () => shop.program.start({ flags: { ...flags, ...added }, env: variables });
+    replicas = [await start(), await start()];
+    await Promise.all(replicas.map((one) => one.ready()));
+  }
+
+  /** Everything that makes the operator speak with the API server. */
+  async function useEverything(site: Site): Promise<void> {
+    const { ns } = site;
+    await collide(site);
+    const all = ['refreshed', 'edited', 'deleted', 'unlabelled', 'retyped', 'renamed', 'gone'];
+    await ns.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'foreign' } });
+    await Promise.all([...all, 'foreign'].map((name) => site.apply(name)));
+    await Promise.all(all.map((name) => site.ready(name)));
+    await eventually('the foreign Secret to be refused', async () => {
+      const { status } = await site.object('foreign');
+      return status?.conditions?.some(({ reason }) => reason === 'AdoptionRefused');
+    });
+    await ns.kubectl('annotate', 'aar', 'refreshed', 'rolevend.dev/refresh-requested-at=now');
+    await ns.kubectl('patch', 'secret', 'edited', '--type=merge', '--patch={"data":{"awsSessionToken":"eA=="}}');
+    await ns.kubectl('delete', 'secret', 'deleted');
+    await ns.kubectl('label', 'secret', 'unlabelled', `${managedLabel}-`);
+    await site.apply('retyped', { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: ECR_HOST });
+    await site.apply('renamed', { secretName: 'renamed-again' });
+    await ns.kubectl('delete', 'aar', 'gone');
+    await site.ready('retyped');
+    await site.ready('renamed');
+    const kept = ['deleted', 'edited', 'refreshed', 'renamed-again', 'retyped', 'unlabelled'];
+    await eventually('every Secret to be as it should', async () => {
+      const secrets = (await site.secrets()).filter(({ metadata }) => metadata.labels?.[managedLabel] === 'true');
+      expect(secrets.map(({ metadata }) => metadata.name).sort()).toEqual(kept);
+      return secrets.every((secret) => holdsWhatWasIssued(secret, shop.aws.gateway));
+    });
+    expect((await site.object('refreshed')).status?.lastHandledRefreshRequest).toBe('now');
+    await changeLeader();
+    await site.apply('later');
+    await site.ready('later');
+    await eventually('an Event', async () => (await ns.kubectl('get', 'events', '-oname')).stdout !== '');
+  }
+
+  /** Changes an object while its first status, that of a slow issue, is on its way: the operator reads its version anew. */
+  async function collide(site: Site): Promise<void> {
+    shop.aws.gateway.fail({ action: 'AssumeRole', with: 'stall', times: 1 });
+    await site.apply('slow');
+    await eventually('STS to hold the call', () => site.calls().length === 1);
+    await site.ns.kubectl('annotate', 'aar', 'slow', 'note=changed');
+    await eventually('the first status', async () => (await site.object('slow')).status?.phase === 'Pending');
+    await site.ns.kubectl('delete', 'aar', 'slow');
+  }
+
+  async function changeLeader(): Promise<void> {
+    const states = await Promise.all(replicas.map((one) => one.metric(leading)));
+    const leader = replicas[states.indexOf(1)];
+    const standby = replicas[states.indexOf(0)];
+    expect((await leader?.end('SIGTERM'))?.code).toBe(0);
+    await eventually('the other to lead', async () => (await standby?.metric(leading)) === 1);
+  }
+
+  /** `verb resource.group`, and the name where the right is for one object alone. */
+  async function granted(): Promise<string[]> {
+    const roles = await Promise.all(
+      ['clusterroles', 'roles'].map(async (kind) => {
+        const text = await kubectl(cluster, 'get', kind, '--all-namespaces', '--selector=helm.sh/chart', '-ojson');
+        return (JSON.parse(text) as { items: { metadata: { name: string }; rules: Rule[] }[] }).items;
+      }),
+    );
+    // The ClusterRoles for people are not the operator's.
+    const own = roles.flat().filter(({ metadata }) => !/-(view|edit)$/.test(metadata.name));
+    const lines = own.flatMap(({ rules }) => rules.flatMap(linesOf));
+    expect(lines.filter((line) => line.includes('*'))).toEqual([]);
+    return [...new Set(lines)].sort();
+  }
+
+  function linesOf({ apiGroups, resources, resourceNames = [''], verbs }: Rule): string[] {
+    return apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        resourceNames.flatMap((name) => verbs.map((verb) => lineOf(verb, group, resource, name))),
+      ),
+    );
+  }
+
+  function lineOf(verb: string, group: string, resource: string, name: string): string {
+    return `${verb} ${[resource, group].filter(Boolean).join('.')} ${name}`.trim();
+  }
+
+  /** What was asked for, in the words of `granted`. A Lease is created under no name, as far as RBAC knows. */
+  function asked({ verb, objectRef }: AuditEntry): string {
+    const { resource = '', subresource, apiGroup = '', name = '' } = objectRef ?? {};
+    const isNamed = resource === 'leases' && verb !== 'create';
+    return lineOf(verb, apiGroup, [resource, subresource].filter(Boolean).join('/'), isNamed ? name : '');
+  }
+
+  async function audited(from: number): Promise<AuditEntry[]> {
+    return (await cluster.auditLog()).slice(from).filter(({ user }) => user.username === USER);
+  }
+
+  test.each([
+    ['all namespaces', () => []],
+    ['one namespace', (namespace: string) => [namespace]],
+  ])('in %s the operator uses each of them and is refused nothing', async (_, namespaces) => {
+    const site = await openSite(shop);
+    await upgrade('Helm 4', cluster, ...set({ 'rbac.namespaces': namespaces(site.ns.name) }));
+    await cluster.kubectl('delete', 'leases', '--all', `--namespace=${NAMESPACE}`);
+    const from = (await cluster.auditLog()).length;
+    await startReplicas();
+    await useEverything(site);
+    await Promise.all(replicas.map((one) => one.end('SIGTERM')));
+    const entries = await audited(from);
+    expect(entries.filter(({ responseStatus }) => [401, 403].includes(responseStatus?.code ?? 0))).toEqual([]);
+    expect([...new Set(entries.map(asked))].sort()).toEqual(await granted());
+    await site.close();
+  });
+
+  test('an operator of one namespace can read no Secret of another', async () => {
+    const can = (namespace: string) =>
+      cluster.kubectl('auth', 'can-i', 'list', 'secrets', `--as=${USER}`, `--namespace=${namespace}`);
+    await upgrade('Helm 4', cluster, ...set({ 'rbac.namespaces': ['default'] }));
+    expect([(await can('default')).stdout, (await can('kube-system')).stdout]).toEqual(['yes\n', 'no\n']);
+  });
+});
