@@ -25,10 +25,11 @@ export function legacyDefinition(): object {
   return { ...crd, spec: { ...crd.spec, versions: [{ ...version, schema }] } };
 }
 
-/** Makes a chart in this directory that has the definition of before as a template, as such charts do. */
-export async function writeLegacyChart(directory: string): Promise<void> {
+/** Makes a chart in this directory that has the definition of before among its templates, as such charts do. */
+export async function writeLegacyChart(directory: string, ...others: object[]): Promise<void> {
   await mkdir(join(directory, 'templates'));
-  await writeFile(join(directory, 'templates', 'crd.yaml'), stringify(legacyDefinition()));
+  const documents = [legacyDefinition(), ...others].map((object) => stringify(object));
+  await writeFile(join(directory, 'templates', 'all.yaml'), documents.join('---\n'));
   await writeFile(join(directory, 'Chart.yaml'), stringify({ apiVersion: 'v2', name: 'legacy', version: '1.0.0' }));
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { linkedFiles, manifestsOf, pages, root } from './pages.ts';
+import { commandsOf, linkedFiles, manifestsOf, pages, root } from './pages.ts';
 
 test('every link between the pages leads to a file', async () => {
   const links = (await pages()).flatMap((page) => linkedFiles(page).map((file) => [page.path, file] as const));
@@ -25,4 +25,9 @@ test('manifests of other kinds are left out', () => {
   const ours = 'apiVersion: rolevend.dev/v1alpha1\nkind: RoleGrant\n';
   const text = `\`\`\`yaml\n${ours}\`\`\`\n\n\`\`\`yaml\napiVersion: v1\nkind: Secret\n\`\`\`\n`;
   expect(manifestsOf({ path: 'x.md', text })).toEqual([ours]);
+});
+
+test('the commands of a section are joined over their lines, and those of other sections are left out', () => {
+  const text = '\n## A\n\n```sh\nno\n```\n\n## B\n1. x\n   ```sh\n   a \\\n     --b\n   # note\n   c\n   ```\n## C\n';
+  expect(commandsOf({ path: 'x.md', text }, 'B')).toEqual(['a --b', 'c']);
 });

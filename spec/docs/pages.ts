@@ -31,3 +31,12 @@ export function manifestsOf({ text }: Page): string[] {
   const blocks = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block = '']) => block);
   return blocks.filter((block) => /^apiVersion: (pincette\.net|rolevend\.dev)\//m.test(block));
 }
+
+/** The commands in the blocks of `sh` below a heading of a page, each on one line, in their order. */
+export function commandsOf({ text }: Page, heading: string): string[] {
+  const [, section = ''] = text.split(`\n## ${heading}\n`);
+  const [own = ''] = section.split('\n## ');
+  const blocks = [...own.matchAll(/^( *)```sh\n(.*?)^ *```$/gms)].map(([, , block = '']) => block);
+  const lines = blocks.flatMap((block) => block.replaceAll(/\\\n\s*/g, '').split('\n'));
+  return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+}

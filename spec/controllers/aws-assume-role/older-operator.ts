@@ -1,9 +1,33 @@
+import type { AWSAssumeRoleSpec } from '../../../lib/api/aws-assume-role.ts';
 import { rfc3339, systemClock } from '../../../lib/clock.ts';
 import type { OwnerReference } from '../../../lib/kube/objects.ts';
 import { objectOf, type Scene } from './support.ts';
 
 /** What the Secrets of the older operator hold. */
 export const olderData = { awsAccessKeyId: 'ASIALEGACY', awsSecretAccessKey: 'legacy', awsSessionToken: 'legacy' };
+
+/** The forms that the older operators knew, each as the spec, type and data of what they wrote. */
+export const olderForms = {
+  Map: { spec: {}, type: 'Opaque', data: olderData },
+  File: {
+    spec: { secretType: 'File' },
+    type: 'Opaque',
+    data: {
+      credentials: '[default]\naws_access_key_id=ASIALEGACY\naws_secret_access_key=legacy\naws_session_token=legacy',
+    },
+  },
+  EcrDockerConfigJson: {
+    spec: {
+      secretType: 'EcrDockerConfigJson',
+      ecrRepositoryUrl: '111122223333.dkr.ecr.eu-central-1.amazonaws.com',
+    },
+    type: 'kubernetes.io/dockerconfigjson',
+    data: {
+      '.dockerconfigjson':
+        '{"auths":{"111122223333.dkr.ecr.eu-central-1.amazonaws.com":{"username":"AWS","password":"legacy"}}}',
+    },
+  },
+} as const satisfies Record<string, { spec: Partial<AWSAssumeRoleSpec>; type: string; data: Record<string, string> }>;
 
 /** What its objects ask for. */
 export const OLDER_DURATION_SECONDS = 900;
@@ -18,13 +42,15 @@ export function ago(seconds: number): string {
  * label and controller reference, `plain` that of the other. No operator of ours may run in the meantime.
  */
 export async function leaveBehind(
-  scene: Scene,
+  scene: Pick<Scene, 'ns' | 'get'>,
   name: string,
   style: 'labelled' | 'plain',
   issuedSecondsAgo: number,
+  form: keyof typeof olderForms = 'Map',
 ): Promise<void> {
   const { ns } = scene;
-  await ns.apply(objectOf(name, { durationSeconds: OLDER_DURATION_SECONDS }));
+  const { spec, type, data } = olderForms[form];
+  await ns.apply(objectOf(name, { durationSeconds: OLDER_DURATION_SECONDS, ...spec }));
   const status = { conditions: history(issuedSecondsAgo), health: { status: 'Healthy' }, phase: 'Ready' };
   const change = ['--type', 'merge', '--patch', JSON.stringify({ status })];
   const { code, stderr } = await ns.kubectl('patch', 'aar', name, '--subresource=status', ...change);
@@ -32,7 +58,7 @@ export async function leaveBehind(
   const uid = (await scene.get(name))?.metadata.uid ?? '';
   const owner = { apiVersion: 'pincette.net/v1', kind: 'AWSAssumeRole', name, uid };
   const metadata = { name, ...(style === 'labelled' ? labelled(owner) : { ownerReferences: [owner] }) };
-  await ns.apply({ apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata, stringData: olderData });
+  await ns.apply({ apiVersion: 'v1', kind: 'Secret', type, metadata, stringData: data });
 }
 
 function labelled(owner: OwnerReference): object {
