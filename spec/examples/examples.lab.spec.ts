@@ -3,22 +3,29 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AWSAssumeRole } from '../../lib/api/aws-assume-role.ts';
 import { findCondition } from '../../lib/api/conditions.ts';
+import { tripleOf } from '../controllers/aws-assume-role/support.ts';
 import { manifestsOf, pages } from '../docs/pages.ts';
+import { askWithSdk } from '../lab/demo/clients.ts';
 import {
   type ControlPlane,
   expectSuccess,
   type LabAws,
   startAws,
   startControlPlane,
+  type TemporaryDirectory,
+  temporaryDirectory,
   trustPrincipals,
 } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startOperator, type TestOperator } from '../support/operator.ts';
+import { askFromMount, podOf, pullWithHelm, readAs } from './consumers.ts';
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
 /** The examples are made for this namespace and these accounts. */
 const NAMESPACE = 'team-a';
 const PARTNER = '444455556666';
+/** A namespace of another team. */
+const OTHERS = 'team-b';
 const LIMIT_MS = 60_000;
 
 describe('the examples', () => {
@@ -26,6 +33,7 @@ describe('the examples', () => {
   let plane: ControlPlane;
   let aws: LabAws;
   let operator: TestOperator;
+  let directory: TemporaryDirectory;
 
   beforeAll(async () => {
     plane = await startControlPlane({ name: 'examples' });
@@ -33,10 +41,13 @@ describe('the examples', () => {
     const keys = await aws.operatorUser();
     await createRoles(keys.arn);
     await kubectl('create', 'namespace', NAMESPACE);
-    operator = await startOperator({ plane, aws, keys, namespaces: [NAMESPACE] });
+    await kubectl('create', 'namespace', OTHERS);
+    operator = await startOperator({ plane, aws, keys, namespaces: [NAMESPACE, OTHERS] });
+    directory = await temporaryDirectory('rolevend-examples-');
   }, LIMIT_MS);
 
   afterAll(async () => {
+    await directory?.remove();
     await operator?.stop();
     await aws?.stop();
     await plane?.stop();
@@ -100,6 +111,64 @@ describe('the examples', () => {
     expect(written).toEqual(expect.arrayContaining(used.trim().split(/\s+/)));
     expect(used.trim().split(/\s+/).sort()).toEqual(['backup-aws', 'registry-pull']);
   });
+
+  test('mount a Secret as ~/.aws/credentials, which the AWS CLI and boto3 find', async () => {
+    const pod = await podOf(plane, NAMESPACE, 'backup');
+    const session = `arn:aws:sts::${aws.accountId}:assumed-role/backup/rolevend-team-a.backup`;
+    expect(pod.containers[0]?.volumeMounts[0]?.mountPath).toBe('/home/app/.aws');
+    expect(await askFromMount(plane, aws, NAMESPACE, pod, directory.path)).toEqual([session, session]);
+  });
+
+  test('let a registry be pulled from with nothing but the imagePullSecret', async () => {
+    const { imagePullSecrets, containers } = await podOf(plane, NAMESPACE, 'web');
+    const name = imagePullSecrets?.[0]?.name ?? '';
+    const secret = await kubectl('get', 'secret', name, `--namespace=${NAMESPACE}`, '--output=json');
+    const { type, data } = JSON.parse(secret) as { type: string; data: Record<string, string> };
+    const dockerConfig = Buffer.from(data['.dockerconfigjson'] ?? '', 'base64').toString();
+    const [repository = ''] = containers[0]?.image.split(':') ?? [];
+    const accepts = (password: string) => aws.gateway.ecrTokens().some((token) => token.password === password);
+    const pull = { repository, dockerConfig, accepts, directory: directory.path };
+    const { code, stderr, hosts } = await pullWithHelm(plane.helmPath, pull);
+    expect({ type, code, hosts, stderr }).toMatchObject({
+      type: 'kubernetes.io/dockerconfigjson',
+      code: 0,
+      hosts: ['111122223333.dkr.ecr.eu-central-1.amazonaws.com'],
+    });
+    expect(await readdir(`${directory.path}/pulled`)).toEqual(['web']);
+  });
+
+  test('let a tool of the hub read its Secret with a ServiceAccount that can read no other', async () => {
+    const tool = { namespace: NAMESPACE, name: 'reports-tool' };
+    const text = await readAs(plane, tool, 'reports-aws');
+    expect(typeof text).toBe('object');
+    const caller = await askWithSdk(aws, tripleOf(text as Record<string, string>));
+    expect(caller.arn).toBe(`arn:aws:sts::${aws.accountId}:assumed-role/reports/rolevend-team-a.reports`);
+    expect(await readAs(plane, tool, 'backup-aws')).toBe(403);
+  });
+
+  test('reach a role of another account, whose trust policy asks for the external id', async () => {
+    const caller = await askWithSdk(aws, tripleOf(await readAdmin('partner-aws')));
+    expect(caller.arn).toBe(`arn:aws:sts::${PARTNER}:assumed-role/orders-reader/rolevend-team-a.partner`);
+    const [call] = aws.gateway.calls({ action: 'AssumeRole', role: 'orders-reader' });
+    expect(call?.parameters['ExternalId']).toBe('team-a-7d2f');
+  });
+
+  test('grant one team its roles, and refuse them to another team', async () => {
+    await kubectl('apply', `--namespace=${OTHERS}`, `--filename=${examples}map.yaml`);
+    const other = await eventually('the refusal', async () => {
+      const path = `/apis/pincette.net/v1/namespaces/${OTHERS}/awsassumeroles/reports`;
+      const { status } = expectSuccess(await plane.request<AWSAssumeRole>('GET', path), path);
+      return findCondition(status?.conditions, 'Ready');
+    });
+    expect([other.status, other.reason]).toEqual(['False', 'GrantDenied']);
+    expect((await plane.kubectl('get', 'secret', 'reports-aws', '-n', OTHERS)).code).toBe(1);
+  });
+
+  async function readAdmin(name: string): Promise<Record<string, string>> {
+    const { data } = JSON.parse(await kubectl('get', 'secret', name, `--namespace=${NAMESPACE}`, '--output=json'));
+    const entries = Object.entries(data as Record<string, string>);
+    return Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+  }
 
   test('of the documents are accepted as well', async () => {
     const manifests = (await pages()).flatMap((page) => manifestsOf(page).map((text) => ({ path: page.path, text })));
