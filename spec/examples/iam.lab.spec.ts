@@ -1,11 +1,8 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GetRoleCommand } from '@aws-sdk/client-iam';
 import { fromHttp, fromTokenFile } from '@aws-sdk/credential-providers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { parse } from 'yaml';
-import { commandsOf, type Page, pages, root } from '../docs/pages.ts';
 import { keysOf, refusalOf, TestClients, type TestKeys } from '../lab/aws/test-clients.ts';
 import { startTestIssuer, type TestIssuer } from '../lab/aws/test-issuer.ts';
 import {
@@ -15,10 +12,7 @@ import {
   type TemporaryDirectory,
   type TrustPolicy,
   temporaryDirectory,
-  trustPodIdentity,
 } from '../lab/index.ts';
-import { findPython } from '../lab/install/python.ts';
-import { run } from '../lab/install/run.ts';
 
 const folder = fileURLToPath(new URL('../../examples/iam/', import.meta.url));
 /** As the files name them. */
@@ -171,47 +165,5 @@ describe('the policies of examples/iam', () => {
       await attempt(what, podIdentity);
     }
     expect(needless).toEqual([]);
-  });
-
-  test('are put in by the commands of README.md, which the AWS CLI takes', async () => {
-    const other = await startAws({ accountId: OWN });
-    await other.createRole('eks', { trust: trustPodIdentity() });
-    const python = (await findPython()) ?? '';
-    const env = {
-      ...other.environment(other.adminCredentials),
-      PATH: `${dirname(python)}:${process.env['PATH']}`,
-      HOME: directory.path,
-    };
-    const readme = (await pages()).find(({ path }) => path === 'README.md') as Page;
-    const commands = commandsOf(readme, 'Install').filter((command) => command.startsWith('aws '));
-    const cluster =
-      "aws eks create-cluster --name my-cluster --role-arn arn:aws:iam::111122223333:role/eks --resources-vpc-config '{}'";
-    const outcomes = [];
-    for (const command of [cluster, ...commands]) outcomes.push(await run(['sh', '-c', command], { env, cwd: root }));
-    const role = await other.iam.send(new GetRoleCommand({ RoleName: 'rolevend' }));
-    await other.stop();
-    expect(outcomes.map(({ code, stderr }) => ({ code, stderr }))).toEqual(Array(4).fill({ code: 0, stderr: '' }));
-    const document = JSON.parse(decodeURIComponent(role.Role?.AssumeRolePolicyDocument ?? ''));
-    expect(document).toEqual(await trust('operator-trust-pod-identity.json'));
-  });
-
-  test('stand word for word in the CloudFormation template, and are the files that Terraform reads', async () => {
-    const tags = ['!Ref', '!GetAtt'].map((tag) => ({ tag, resolve: (value: string) => value }));
-    const template = parse(await text('cloudformation.yaml'), { customTags: tags });
-    const { Operator, Backup, Association } = template.Resources;
-    expect(Operator.Properties.AssumeRolePolicyDocument).toEqual(await policy('operator-trust-pod-identity.json'));
-    expect(Operator.Properties.Policies[0].PolicyDocument).toEqual(await policy('operator-policy.json'));
-    expect(Backup.Properties.AssumeRolePolicyDocument).toEqual(await policy('role-trust.json'));
-    expect(Association.Properties).toMatchObject({
-      Namespace: WORKLOAD.namespace,
-      ServiceAccount: WORKLOAD.serviceAccount,
-    });
-    const read = [...(await text('terraform.tf')).matchAll(/file\("\$\{path\.module\}\/([^"]+)"\)/g)];
-    expect(read.map(([, name]) => name)).toEqual([
-      'operator-trust-pod-identity.json',
-      'operator-policy.json',
-      'role-trust.json',
-    ]);
-    expect(await readdir(folder)).toEqual(expect.arrayContaining(read.map(([, name]) => name ?? '')));
   });
 });

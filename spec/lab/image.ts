@@ -1,5 +1,5 @@
-import { cp, mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -16,17 +16,47 @@ export interface Image {
   cmd: string[];
 }
 
-/** Reads the Dockerfile. Throws at an instruction of the last stage that it does not know. */
+/** Reads the last stage of the Dockerfile. Throws at an instruction of it that it does not know. */
 export async function readImage(): Promise<Image> {
+  const image: Image = { base: '', files: {}, labels: {}, user: '', entrypoint: [], cmd: [] };
+  for (const [instruction, rest] of (await stages()).at(-1) ?? []) take(image, instruction, rest);
+  return image;
+}
+
+/**
+ * Does in an empty directory what the build stage does, with the files that reach the builder and nothing else. Of the
+ * packages, those of the repository are taken. Gives the commands that are left to be run there.
+ */
+export async function copySources(directory: string): Promise<string[]> {
+  const [build = []] = await stages();
+  for (const [instruction, rest] of build) {
+    const paths = rest.split(' ');
+    const to = paths.pop() ?? '';
+    if (instruction !== 'COPY') continue;
+    for (const from of paths) await cp(join(ROOT, from), targetOf(join(directory, to), from, to), { recursive: true });
+  }
+  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+  return build.flatMap(([instruction, rest]) => (instruction === 'RUN' && rest !== 'npm ci' ? [rest] : []));
+}
+
+/** A directory that ends in a slash gets the file under its own name. */
+function targetOf(target: string, from: string, to: string): string {
+  return to.endsWith('/') ? join(target, basename(from)) : target;
+}
+
+type Instruction = readonly [name: string, rest: string];
+
+/** The instructions of each stage. */
+async function stages(): Promise<Instruction[][]> {
   const text = (await readFile(join(ROOT, 'Dockerfile'), 'utf8')).replaceAll(/\\\n\s*/g, '');
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  const last = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')));
-  const image: Image = { base: '', files: {}, labels: {}, user: '', entrypoint: [], cmd: [] };
-  for (const line of last) {
-    const [, instruction = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
-    take(image, instruction, rest);
+  const all: Instruction[][] = [];
+  for (const line of lines) {
+    const [, name = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
+    if (name === 'FROM') all.push([]);
+    all.at(-1)?.push([name, rest]);
   }
-  return image;
+  return all;
 }
 
 function take(image: Image, instruction: string, rest: string): void {
