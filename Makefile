@@ -12,6 +12,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node_modules/.bin/node
 INSTALLED := node_modules/.installed
 BUNDLE := dist/rolevend.mjs
+BILL := dist/sbom.cdx.json
 SOURCES := $(shell find lib -type f 2>/dev/null)
 
 help: ## list the targets
@@ -26,7 +27,7 @@ test: prerequisites-lab npm ## run everything that is checked; TESTS='spec/kube 
 lab: laboratory ## keep a hub, a second cluster and AWS up until Ctrl-C and print what to export
 	@$(NODE) spec/lab/main.ts
 
-build: $(BUNDLE) ## bundle the program into the one file dist/rolevend.mjs
+build: $(BUNDLE) $(BILL) ## bundle the program into the one file dist/rolevend.mjs, with a bill of its materials
 
 fault: laboratory ## run one plan of faults and print what happened: PLAN=refresh:kube.update.secrets@1:kill-before
 	@$(NODE) spec/faults/main.ts '$(PLAN)'
@@ -52,6 +53,9 @@ clean: ## remove what was made in this directory (caches outside stay)
 
 $(BUNDLE): $(SOURCES) $(INSTALLED) spec/tools/build.ts
 	@$(NODE) spec/tools/build.ts
+
+$(BILL): package.json package-lock.json $(INSTALLED) spec/tools/sbom.ts
+	@$(NODE) spec/tools/sbom.ts
 
 # Always looks at the prerequisites first, then installs only where package.json or package-lock.json changed.
 npm: $(INSTALLED)

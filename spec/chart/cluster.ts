@@ -49,16 +49,31 @@ export async function kubectl(cluster: AttachedControlPlane, ...args: string[]):
   return stdout;
 }
 
-/** The externalId of an object that is created with one: undefined where the API server dropped it without a word. */
-export async function storedExternalId(cluster: AttachedControlPlane, name: string): Promise<unknown> {
-  const path = '/apis/pincette.net/v1/namespaces/default/awsassumeroles';
-  const spec = { roleArn: 'arn:aws:iam::444455556666:role/x', externalId: 'kept', secretName: name, secretType: 'Map' };
-  const object = { apiVersion: 'pincette.net/v1', kind: 'AWSAssumeRole', metadata: { name }, spec };
-  const { body } = await eventually('the definition to be served', async () => {
-    const answer = await cluster.request<{ spec?: { externalId?: string } }>('POST', path, object);
-    return answer.status === 201 ? answer : undefined;
+/** A field that only our definition has: an API server with another one drops it without a word. */
+const NEW_FIELD = { externalId: 'kept' };
+
+/** Makes an object with a new field. Gives whether the API server stored it. */
+export async function storesNewField(cluster: AttachedControlPlane, name: string): Promise<boolean> {
+  return eventually('the definition to be served', async () => {
+    const { status, body } = await postWithNewField(cluster, name);
+    // Wrapped, since "not stored" is an answer too.
+    return status === 201 ? { isStored: body.spec?.externalId === NEW_FIELD.externalId } : undefined;
+  }).then(({ isStored }) => isStored);
+}
+
+/** Waits until the API server, which takes a moment for a changed definition, would store a new field. */
+export async function knowsNewField(cluster: AttachedControlPlane): Promise<void> {
+  await eventually('the new definition to be served', async () => {
+    const { body } = await postWithNewField(cluster, 'trial', '?dryRun=All');
+    return body.spec?.externalId === NEW_FIELD.externalId;
   });
-  return body.spec?.externalId;
+}
+
+function postWithNewField(cluster: AttachedControlPlane, name: string, query = '') {
+  const path = `/apis/pincette.net/v1/namespaces/default/awsassumeroles${query}`;
+  const spec = { roleArn: 'arn:aws:iam::444455556666:role/x', secretName: name, secretType: 'Map', ...NEW_FIELD };
+  const object = { apiVersion: 'pincette.net/v1', kind: 'AWSAssumeRole', metadata: { name }, spec };
+  return cluster.request<{ spec?: { externalId?: string } }>('POST', path, object);
 }
 
 /** Whether the definition goes with the release or stays. */
@@ -70,7 +85,9 @@ export async function keepsDefinition(cluster: AttachedControlPlane): Promise<bo
 /** Leaves nothing of a test in the cluster but its namespaces. */
 export async function clear(cluster: AttachedControlPlane, version: HelmVersion): Promise<void> {
   await helm(version, cluster, 'uninstall', RELEASE, 'legacy', '--ignore-not-found');
-  await kubectl(cluster, 'delete', 'crds', '--all');
+  // Objects first: a definition that has some goes only once the API server has found them gone, which it asks every 5 s.
+  await cluster.kubectl('delete', 'awsassumeroles', '--all', '--all-namespaces');
+  await kubectl(cluster, 'delete', 'crds', '--all', '--timeout=30s');
   await kubectl(cluster, 'delete', 'clusterroles,clusterrolebindings', '--selector=helm.sh/chart');
 }
 

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { render, set } from '../chart/support.ts';
 import { openSite, openWorkshop, type Site, type Workshop } from '../commands/support.ts';
@@ -57,7 +55,6 @@ onlyWithContainers("the image's file tree on a read-only file system, as the Pod
   let operator: GuardedProcess | undefined;
 
   beforeAll(async () => {
-    await promisify(execFile)(process.execPath, ['spec/tools/sbom.ts'], { cwd: root });
     shop = await openWorkshop();
     site = await openSite(shop);
     await applyChart(site.ns.name);

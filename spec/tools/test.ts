@@ -23,6 +23,7 @@ if (tests.length === 0) {
 } else {
   if (selected.length === 0) await checks();
   await check('build', 'node', 'spec/tools/build.ts');
+  await check('bill of materials', 'node', 'spec/tools/sbom.ts');
   await jest(
     'unit',
     tests.filter((path) => !isLab(path)),
