@@ -9,7 +9,7 @@ import { startOperator, type TestOperator } from '../support/operator.ts';
 import { install, upgrade } from './cluster.ts';
 import { helm, helmVersions, NAMESPACE, RELEASE, set, takeOver } from './support.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const problem = await containerProblem();
 if (problem !== undefined) process.stderr.write(`helm test is NOT tested: ${problem}\n`);

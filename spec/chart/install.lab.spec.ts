@@ -17,7 +17,7 @@ import {
 } from './cluster.ts';
 import { helm, helmVersions, NAMESPACE, only, RELEASE, render, set } from './support.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const ownGrant = fileURLToPath(new URL('../../examples/grant-for-a-team.yaml', import.meta.url));
 const withoutGrant = ['--set', 'grants.installDefault=false'];

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { temporaryDirectory } from '../lab/index.ts';
-import { CHART, helmVersions, only, type Rendered, render, set } from './support.ts';
+import { CHART, helmVersions, only, type Rendered, type RenderedPod, render, set } from './support.ts';
 
 const podOf = (objects: Rendered[]) => only(objects, 'Deployment').spec.template.spec;
-const containerOf = (objects: Rendered[]) => podOf(objects).containers[0];
+const containerOf = (objects: Rendered[]) => podOf(objects).containers[0] as RenderedPod['containers'][number];
 const names = (objects: Rendered[]) => objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort();
 
 describe.each(helmVersions)('the chart, rendered by %s', (version) => {
@@ -78,8 +78,8 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
     ]);
     expect(volumeMounts).toEqual([{ name: 'aws-ca-bundle', mountPath: '/etc/rolevend', readOnly: true }]);
     expect(podOf(objects).volumes).toEqual([{ name: 'aws-ca-bundle', configMap: { name: 'company-ca' } }]);
-    const [, { ports }] = only(objects, 'NetworkPolicy').spec.egress;
-    expect(ports.map(({ port }: { port: number }) => port).sort()).toEqual([3128, 443, 6443, 80, 8443]);
+    const [, rule] = only(objects, 'NetworkPolicy').spec.egress;
+    expect(rule?.ports.map(({ port }) => port).sort()).toEqual([3128, 443, 6443, 80, 8443]);
   });
 
   test('takes the image by digest, from a registry with a login', async () => {
@@ -90,7 +90,7 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
       imagePullSecrets: [{ name: 'pull' }],
     });
     const pods = [podOf(objects), only(objects, 'Pod', 'rolevend-test').spec];
-    expect(pods.map(({ imagePullSecrets, containers }) => ({ imagePullSecrets, image: containers[0].image }))).toEqual(
+    expect(pods.map(({ imagePullSecrets, containers }) => ({ imagePullSecrets, image: containers[0]?.image }))).toEqual(
       Array(2).fill({
         imagePullSecrets: [{ name: 'pull' }],
         image: `registry.example.com:5000/tools/rolevend:0.1.0@${digest}`,

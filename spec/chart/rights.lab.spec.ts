@@ -9,7 +9,7 @@ import { buildProgram, type RolevendProcess } from '../support/process.ts';
 import { install, kubectl, upgrade } from './cluster.ts';
 import { NAMESPACE, RELEASE, set, takeOver } from './support.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(120_000);
 
 const USER = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
 const ECR_HOST = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';

@@ -3,6 +3,7 @@ import { parseAllDocuments } from 'yaml';
 import type { AttachedControlPlane } from '../lab/attach.ts';
 import { run } from '../lab/install/run.ts';
 import { findTools, unpackTools } from '../lab/install/tools.ts';
+import type { PodSpec } from '../lab/kubelet.ts';
 
 /** Where the chart is. */
 export const CHART = fileURLToPath(new URL('../../chart', import.meta.url));
@@ -20,13 +21,35 @@ export const takeOver: Readonly<Record<HelmVersion, readonly string[]>> = {
   'Helm 4': ['--take-ownership', '--force-conflicts'],
 };
 
+/** Metadata of a rendered object. */
+export interface RenderedMetadata {
+  name: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+}
+
+/** What tests look at in the spec of a Pod. */
+export interface RenderedPod extends PodSpec {
+  imagePullSecrets?: object[];
+  volumes?: object[];
+  containers: (PodSpec['containers'][number] & { image: string; volumeMounts?: object[] })[];
+}
+
+/** The fields of all rendered kinds that tests look at, so that a test may say which it expects without a cast. */
+export interface RenderedSpec extends RenderedPod {
+  replicas: number;
+  template: { metadata: RenderedMetadata; spec: RenderedPod };
+  selector: { matchLabels: Record<string, string> };
+  podSelector: { matchLabels: Record<string, string> };
+  egress: { ports: { port: number }[] }[];
+}
+
 /** A Kubernetes object as it is rendered. */
 export interface Rendered {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
-  // biome-ignore lint/suspicious/noExplicitAny: kinds of every shape
-  [field: string]: any;
+  metadata: RenderedMetadata;
+  spec: RenderedSpec;
 }
 
 /** Where a version of Helm is. Throws where it is not. */

@@ -15,7 +15,7 @@ import {
 } from './cluster.ts';
 import { helm, helmVersions, takeOver } from './support.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 describe.each(helmVersions)('a definition of before, with %s,', (version) => {
   let cluster: ControlPlane;

@@ -21,7 +21,7 @@ import { startOperator, type TestOperator } from '../support/operator.ts';
 import { commandsOf, type Page, pages } from './pages.ts';
 import { follow } from './shell.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(120_000);
 
 const OLD = { namespace: 'aws-assume-role', name: 'aws-assume-role-controller' };
 const RELEASE = 'aws-assume-role';

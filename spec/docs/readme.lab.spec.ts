@@ -4,7 +4,7 @@ import { type ControlPlane, startControlPlane } from '../lab/index.ts';
 import { commandsOf, type Page, pages } from './pages.ts';
 import { follow } from './shell.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 let readme: Page;
 

@@ -37,7 +37,8 @@ const namespace = {
 
 function withoutHelm(object: Rendered): Rendered {
   const copy = structuredClone(object);
-  const template = copy['spec']?.template as Rendered | undefined;
+  // Roles, for example, have no spec.
+  const { template } = copy.spec ?? {};
   for (const metadata of [copy.metadata, template?.metadata]) {
     for (const label of HELM_LABELS) delete metadata?.labels?.[label];
   }

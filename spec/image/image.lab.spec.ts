@@ -2,13 +2,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { render, set } from '../chart/support.ts';
+import { only, render, set } from '../chart/support.ts';
 import { openSite, openWorkshop, type Site, type Workshop } from '../commands/support.ts';
 import { containerCommand, containerProblem } from '../lab/container.ts';
 import { copySources, readImage } from '../lab/image.ts';
 import { freePort, type GuardedProcess, startGuarded, temporaryDirectory } from '../lab/index.ts';
 import { run } from '../lab/install/run.ts';
-import { type PodSpec, prepareContainer, type ReadyContainer } from '../lab/kubelet.ts';
+import { prepareContainer, type ReadyContainer } from '../lab/kubelet.ts';
 import { eventually } from '../support/eventually.ts';
 
 jest.setTimeout(60_000);
@@ -81,8 +81,8 @@ onlyWithContainers("the image's file tree on a read-only file system, as the Pod
     const objects = await render('Helm 4', [...set(values), '--no-hooks'], place);
     const account = objects.filter(({ kind }) => kind === 'ServiceAccount' || /^(Cluster)?Role(Binding)?$/.test(kind));
     await site.ns.apply(...account);
-    const deployment = objects.find(({ kind }) => kind === 'Deployment');
-    container = await prepareContainer(shop.plane, namespace, deployment?.['spec'].template.spec as PodSpec);
+    const deployment = only(objects, 'Deployment', place.release);
+    container = await prepareContainer(shop.plane, namespace, deployment.spec.template.spec);
   }
 
   let health: number;
