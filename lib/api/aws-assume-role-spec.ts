@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { copiedKeyRules, dnsNameRules, labelValueRule, regionRules, roleArnRules, roleNameRules } from './patterns.ts';
-import { boundedMap, mustMatch, mustNotStartWith, type Rule, ruled } from './rules.ts';
+import { boundedMap, mustMatch, type Rule, ruled } from './rules.ts';
+import { sessionFields, sessionRules } from './session.ts';
 
 /** What a field that is not set means. Applied in code, never by the API server, so that GitOps tools read back what they wrote. */
 export const specDefaults = {
@@ -58,28 +59,6 @@ const ecrRepositoryUrl = ruled(z.string().max(512), [
 const region = ruled(z.string().max(64), regionRules('region')).meta({
   description:
     "AWS Region of the STS and ECR endpoints. Default: the operator's Region (ECR: the Region of ecrRepositoryUrl). At most 64 characters.",
-});
-
-const externalId = ruled(z.string().min(2).max(1224), [
-  mustMatch('^[\\w+=,.@:/-]*$', 'externalId has characters that STS does not allow; use letters, digits and _+=,.@:/-'),
-  mustNotStartWith(
-    'rolevend:',
-    'externalId starts with rolevend:, which the operator keeps for itself; choose another value',
-  ),
-]).meta({
-  description:
-    'External id that the trust policy of the role asks for. Default: none. 2 to 1224 characters of A-Z a-z 0-9 _+=,.@:/- (STS), not starting with rolevend:.',
-});
-
-const sessionName = ruled(z.string().min(2).max(64), [
-  mustMatch('^[\\w+=,.@-]*$', 'sessionName has characters that STS does not allow; use letters, digits and _+=,.@-'),
-  mustNotStartWith(
-    'rolevend-',
-    'sessionName starts with rolevend-, which the operator keeps for itself; choose another value',
-  ),
-]).meta({
-  description:
-    'Name of the session, shown by CloudTrail and part of the assumed-role ARN. Needs a RoleGrant with sessionName: Any. Default: rolevend-<namespace>.<name>, shortened when longer than 64. 2 to 64 characters of A-Z a-z 0-9 _+=,.@- (STS), not starting with rolevend-.',
 });
 
 const refresh = z
@@ -146,8 +125,7 @@ const fields = z
     secretType,
     ecrRepositoryUrl: ecrRepositoryUrl.optional(),
     region: region.optional(),
-    externalId: externalId.optional(),
-    sessionName: sessionName.optional(),
+    ...sessionFields,
     refresh: refresh.optional(),
     suspend: z
       .boolean()
@@ -183,6 +161,7 @@ const rules: Rule<z.output<typeof fields>>[] = [
       (spec.refresh?.minRemainingSeconds ?? 0) * 100 <=
         (spec.durationSeconds ?? specDefaults.durationSeconds) * MAX_REMAINING_PERCENT,
   },
+  ...sessionRules,
 ];
 
 /** Schema of `spec`: the source of its TypeScript type, of the CRD and of the judgement over stored objects. */

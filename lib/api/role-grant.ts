@@ -3,6 +3,7 @@ import type { SecretType } from './aws-assume-role.ts';
 import type { Metadata, ResourceName } from './metadata.ts';
 import { keysMatch, labelKeyRule, labelValueRule, PARTITION } from './patterns.ts';
 import { boundedMap, mustMatch, mustNotMatch, problems, type Rule, ruled } from './rules.ts';
+import { tagKey } from './session.ts';
 
 /** Address of the RoleGrant kind. */
 export const roleGrants = {
@@ -127,10 +128,18 @@ export const roleGrantSpecSchema = z
       description:
         'Derived: the operator names the session after namespace and object; an object that sets sessionName is denied. Any: objects may name it. Default: Derived.',
     }),
+    sourceIdentity: z.enum(['None', 'Derived', 'Any']).optional().meta({
+      description:
+        'None: sessions get no source identity. Derived: the operator sets it to rolevend-<namespace>.<name>, shortened when longer than 64, so that CloudTrail shows the object behind whatever is done with the session. Under both an object that sets sourceIdentity is denied. Any: objects may set it. Default: None.',
+    }),
+    tenantTagKeys: z.array(tagKey('tenantTagKeys')).max(50).optional().meta({
+      description:
+        'Keys of the session tags that objects may set; others are denied. Compared letter by letter. Default: none. At most 50, of 1 to 128 letters, digits, blanks and _.:/=+@- (STS).',
+    }),
   })
   .meta({
     description:
-      'Which namespaces may use which roles, and on which terms. An object is allowed if any grant matches its namespace and role. The terms of all grants that match hold together: the shortest duration, the Secret types that all allow, Derived before Any.',
+      'Which namespaces may use which roles, and on which terms. An object is allowed if any grant matches its namespace and role. The terms of all grants that match hold together: the shortest duration, the Secret types and tag keys that all lists hold, Derived before Any before None.',
   });
 
 /** `spec` of a RoleGrant as an administrator writes it. */
@@ -155,6 +164,9 @@ export interface Terms {
   /** Sorted; undefined: all. */
   secretTypes?: SecretType[];
   sessionName: 'Derived' | 'Any';
+  sourceIdentity: 'None' | 'Derived' | 'Any';
+  /** Sorted; empty: no tags of an object's own. */
+  tenantTagKeys: string[];
 }
 
 /** What is wrong with a grant's spec, as lines `spec.<field>: <problem and fix>`; empty when nothing is. */

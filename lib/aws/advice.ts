@@ -11,14 +11,14 @@ export interface Advice {
   tagged?: boolean | undefined;
   /** The request sets a source identity. */
   sourceIdentity?: boolean | undefined;
+  /** What the request packs into the session, by field and size. */
+  packed?: readonly string[] | undefined;
   operation?: string;
 }
 
 const byCode: Readonly<Record<string, string>> = {
   NoIdentity: 'The operator has no AWS identity: see its readiness check and log.',
   MalformedPolicyDocument: 'A session policy is not valid: correct it in the object.',
-  PackedPolicyTooLarge:
-    'Session policy, policy ARNs and tags together are too large: shorten them. Tags that an EKS Pod Identity session hands on count too.',
   RegionDisabled:
     'STS is not activated in this Region: activate it (IAM console, Account settings, Endpoints) or set another region.',
   InvalidIdentityToken:
@@ -29,18 +29,33 @@ const byCode: Readonly<Record<string, string>> = {
   ExpiredToken: 'The credentials that signed the request have expired. New ones are fetched.',
 };
 
-/** What to do about a code other than `AccessDenied`. `text` is looked at for the name of a field only. */
-export function advice(code: string, trouble: Trouble, text: string): string {
+const TAG_REFUSED =
+  "AWS does not accept a session tag: perhaps the operator's own session hands on a tag of that key (EKS Pod Identity does). Remove it from spec.sessionTags or name it otherwise.";
+
+/** What to do about a code other than `AccessDenied`. `text` is looked at for the name of a field and a percentage only. */
+export function advice(code: string, trouble: Trouble, text: string, about: Advice = {}): string {
   if (trouble === 'throttled') return 'AWS asks for fewer requests. They are slowed down and tried again.';
   if (trouble === 'unreachable') return 'Check the network, the proxy and the Region. It is tried again.';
   if (trouble === 'duration')
     return 'The role does not allow sessions that long: lower spec.durationSeconds or raise the maximum session duration of the role.';
+  if (code === 'InvalidParameterValue' && about.tagged) return TAG_REFUSED;
+  if (code === 'PackedPolicyTooLarge') return tooLarge(text, about);
   const known = byCode[code];
   if (known !== undefined) return known;
   if (trouble === 'credentials')
     return "The request's signature was refused: check the operator's credentials and the clock of its node.";
   if (code === 'ValidationError') return `AWS does not accept ${fieldIn(text)}: correct it in the object.`;
   return 'It is tried again.';
+}
+
+/** What to shorten. How AWS packs is not published, so the length of a field says only about how much it takes. */
+function tooLarge(text: string, { packed = [], caller }: Advice): string {
+  const percent = /(\d+) ?%/.exec(text)?.[1];
+  const size = `Session policy, policy ARNs and tags together take ${percent === undefined ? 'more than 100' : percent} % of the space that AWS gives them.`;
+  const shorten = `Shorten or remove: ${packed.join(', ') || 'session policy, policy ARNs and tags'}. A managed policy takes less than the same text in spec.sessionPolicy.`;
+  const inherited =
+    "The operator's EKS Pod Identity session hands on tags that take about 74 %: aws eks update-pod-identity-association --disable-session-tags turns them off.";
+  return [size, shorten, ...(caller?.carriesTags ? [inherited] : [])].join(' ');
 }
 
 /** Parameters of the STS calls and the fields of an object from which they come. */

@@ -173,6 +173,6 @@ function explain(code: string, trouble: Trouble, seen: Seen, context: AwsContext
   const call = `${context.service} ${context.operation}${about} in ${context.region}`;
   if (trouble === 'unreachable')
     return `${call} got no answer from AWS (${code}${id}). ${advice(code, trouble, seen.text)}`;
-  const then = code === 'AccessDenied' ? accessDenied(context) : advice(code, trouble, seen.text);
+  const then = code === 'AccessDenied' ? accessDenied(context) : advice(code, trouble, seen.text, context);
   return `${call} failed (${code}${id}). ${then}`;
 }

@@ -12,20 +12,32 @@ import type { BaseIdentity } from './identity.ts';
 import type { BaseCredentials } from './options.ts';
 import type { Answer, Transport } from './transport.ts';
 
-/** What a session is asked for with. */
-export interface AssumeRoleInput {
+/** What every session is asked for with. */
+export interface SessionInput {
   roleArn: string;
   /** 2 to 64 characters of `[\w+=,.@-]`. */
   sessionName: string;
   /** 900 to 43,200. */
   durationSeconds: number;
-  externalId?: string | undefined;
+  /** Policy in JSON that narrows the session. */
+  sessionPolicy?: string | undefined;
+  /** ARNs of managed policies that narrow it, too. */
+  policyArns?: readonly string[] | undefined;
   /** Region of the STS endpoint. Default: the operator's. */
   region?: string | undefined;
 }
 
-/** As `AssumeRoleInput`, with the token of an OIDC provider instead of the operator's own identity. */
-export interface WebIdentityInput extends Omit<AssumeRoleInput, 'externalId'> {
+/** A session that is asked for with other credentials. */
+export interface AssumeRoleInput extends SessionInput {
+  externalId?: string | undefined;
+  sourceIdentity?: string | undefined;
+  sessionTags?: Readonly<Record<string, string>> | undefined;
+  /** Keys of `sessionTags`. */
+  transitiveTagKeys?: readonly string[] | undefined;
+}
+
+/** A session that is asked for with the token of an OIDC provider instead of the operator's own identity. */
+export interface WebIdentityInput extends SessionInput {
   token: SecretValue;
 }
 
@@ -63,7 +75,7 @@ export class Sts {
     const context = this.#context('AssumeRole', input);
     const attempt = () => {
       const client = this.#client(context.region, credentials);
-      const command = new AssumeRoleCommand(commandInput(input));
+      const command = new AssumeRoleCommand(assumeRoleInput(input));
       return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
     };
     try {
@@ -80,7 +92,7 @@ export class Sts {
     const attempt = () => {
       const client = new STSClient(this.#transport.clientConfig(context.region));
       const command = new AssumeRoleWithWebIdentityCommand({
-        ...commandInput(input),
+        ...sessionInput(input),
         WebIdentityToken: input.token.reveal(),
       });
       return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
@@ -97,12 +109,27 @@ export class Sts {
     return client;
   }
 
-  #context(operation: string, input: AssumeRoleInput | WebIdentityInput): AwsContext {
+  #context(operation: string, input: SessionInput & Partial<AssumeRoleInput>): AwsContext {
+    const { roleArn, externalId } = input;
     const region = input.region ?? this.#transport.region;
     const caller = operation === 'AssumeRole' ? this.#identity.current?.caller : undefined;
-    const externalId = 'externalId' in input ? input.externalId : undefined;
-    return { service: 'STS', operation, region, roleArn: input.roleArn, caller, externalId };
+    const set = { tagged: isTagged(input), sourceIdentity: input.sourceIdentity !== undefined };
+    return { service: 'STS', operation, region, roleArn, caller, externalId, ...set, packed: packedParts(input) };
   }
+}
+
+function isTagged({ sessionTags = {} }: Partial<AssumeRoleInput>): boolean {
+  return Object.keys(sessionTags).length > 0;
+}
+
+/** What takes of the space for session policies and tags, in the words of the object. */
+function packedParts({ sessionPolicy, policyArns = [], sessionTags = {} }: Partial<AssumeRoleInput>): string[] {
+  const tags = Object.keys(sessionTags).length;
+  return [
+    ...(sessionPolicy === undefined ? [] : [`spec.sessionPolicy (${sessionPolicy.length} characters)`]),
+    ...(policyArns.length === 0 ? [] : [`spec.policyArns (${policyArns.length})`]),
+    ...(tags === 0 ? [] : [`spec.sessionTags (${tags})`]),
+  ];
 }
 
 /** In a Region that is not enabled AWS knows no access key, however good: that says nothing about ours. */
@@ -111,12 +138,26 @@ function doubtsIdentity(error: unknown, ownRegion: boolean): boolean {
   return ownRegion || !['InvalidClientTokenId', 'UnrecognizedClient'].includes(error.code);
 }
 
-function commandInput(input: AssumeRoleInput | WebIdentityInput): AssumeRoleCommandInput {
+function sessionInput(input: SessionInput) {
+  const { sessionPolicy, policyArns } = input;
   return {
     RoleArn: input.roleArn,
     RoleSessionName: input.sessionName,
     DurationSeconds: input.durationSeconds,
-    ...('externalId' in input && input.externalId !== undefined && { ExternalId: input.externalId }),
+    ...(sessionPolicy !== undefined && { Policy: sessionPolicy }),
+    ...(policyArns !== undefined && { PolicyArns: policyArns.map((arn) => ({ arn })) }),
+  };
+}
+
+function assumeRoleInput(input: AssumeRoleInput): AssumeRoleCommandInput {
+  const { externalId, sourceIdentity, sessionTags, transitiveTagKeys } = input;
+  const tags = Object.entries(sessionTags ?? {}).map(([Key, Value]) => ({ Key, Value }));
+  return {
+    ...sessionInput(input),
+    ...(externalId !== undefined && { ExternalId: externalId }),
+    ...(sourceIdentity !== undefined && { SourceIdentity: sourceIdentity }),
+    ...(tags.length > 0 && { Tags: tags }),
+    ...(transitiveTagKeys !== undefined && { TransitiveTagKeys: [...transitiveTagKeys] }),
   };
 }
 

@@ -2,7 +2,7 @@ import type { EcrToken, Issued, Session } from '../api/credentials.ts';
 import type { Ecr } from '../aws/ecr.ts';
 import { AwsError, isThrottle } from '../aws/errors.ts';
 import { type Admission, bucketName } from '../aws/rate.ts';
-import type { Sts } from '../aws/sts.ts';
+import type { AssumeRoleInput, Sts } from '../aws/sts.ts';
 import { type Clamp, clampTo, ROLE_CHAINING_SECONDS } from './duration.ts';
 import { ecrToken } from './ecr-token.ts';
 import type { IssueRequest } from './request.ts';
@@ -81,14 +81,21 @@ export class AssumeRoleIssuer {
   }
 
   async #assumeRole(request: IssueRequest, durationSeconds: number, signal: AbortSignal | undefined): Promise<Session> {
-    const { roleArn, sessionName, externalId, region } = request;
     try {
-      return await this.#sts.assumeRole({ roleArn, sessionName, externalId, region, durationSeconds }, signal);
+      return await this.#sts.assumeRole({ ...sessionOf(request), durationSeconds }, signal);
     } catch (error) {
       if (isThrottle(error)) this.#admission.throttled(bucketOf(request));
       throw error;
     }
   }
+}
+
+/** What STS is told of the session. */
+function sessionOf(request: IssueRequest): AssumeRoleInput {
+  const { roleArn, sessionName, durationSeconds, region, externalId, sourceIdentity } = request;
+  const { sessionPolicy, policyArns, sessionTags, transitiveTagKeys } = request;
+  const narrowed = { sessionPolicy, policyArns, sessionTags, transitiveTagKeys };
+  return { roleArn, sessionName, durationSeconds, region, externalId, sourceIdentity, ...narrowed };
 }
 
 /** The bucket to claim a token of before `issue`. */

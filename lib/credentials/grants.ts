@@ -1,6 +1,7 @@
-import type { AWSAssumeRoleSpec, SecretType } from '../api/aws-assume-role.ts';
+import type { AWSAssumeRoleSpec } from '../api/aws-assume-role.ts';
 import type { NamespaceSelection, RoleGrant, Terms } from '../api/role-grant.ts';
-import { denied, fieldDenied } from './grant-messages.ts';
+import { denied } from './grant-messages.ts';
+import { combine, fieldProblem } from './grant-terms.ts';
 import { matchSelector } from './label-selector.ts';
 import { matchGlob, matchRole } from './role-pattern.ts';
 
@@ -16,7 +17,7 @@ export interface GrantRequest {
   /** The operator's own identity: what `self` in a pattern stands for. */
   self: { accountId: string; partition: string };
   /** The spec of the object; only the fields that terms restrict are read. */
-  spec: Pick<AWSAssumeRoleSpec, 'secretType' | 'sessionName'>;
+  spec: Pick<AWSAssumeRoleSpec, 'secretType' | 'sessionName' | 'sourceIdentity' | 'sessionTags'>;
 }
 
 /** The answer. `field` is set where the role is granted but a field of the object is not, as `spec.sessionName`. */
@@ -50,46 +51,6 @@ function matchNamespace({ names, selector }: NamespaceSelection, request: GrantR
   if (names !== undefined) return names.some((glob) => matchGlob(glob, request.namespace));
   const { namespaceLabels } = request;
   return selector !== undefined && namespaceLabels !== undefined && matchSelector(selector, namespaceLabels);
-}
-
-/** Terms of several grants together: field by field over those that set it. */
-export function combine(grants: readonly RoleGrant[]): Terms {
-  const durations = grants.flatMap(({ spec }) => spec.maxDurationSeconds ?? []);
-  const types = grants.flatMap(({ spec }) => (spec.secretTypes === undefined ? [] : [spec.secretTypes]));
-  const names = grants.flatMap(({ spec }) => spec.sessionName ?? []);
-  const secretTypes = intersection(types);
-  return {
-    ...(durations.length === 0 ? {} : { maxDurationSeconds: Math.min(...durations) }),
-    ...(secretTypes === undefined ? {} : { secretTypes }),
-    sessionName: names.includes('Derived') || names.length === 0 ? 'Derived' : 'Any',
-  };
-}
-
-function intersection(lists: readonly SecretType[][]): SecretType[] | undefined {
-  const [first, ...others] = lists;
-  return first && [...new Set(first)].filter((type) => others.every((list) => list.includes(type))).sort();
-}
-
-function fieldProblem(matching: RoleGrant[], terms: Terms, request: GrantRequest): GrantDecision | undefined {
-  const { secretType, sessionName } = request.spec;
-  if (terms.secretTypes !== undefined && !terms.secretTypes.includes(secretType)) {
-    const accepted = terms.secretTypes.join(', ') || 'no type that all of them allow';
-    const setBy = matching.filter(({ spec }) => spec.secretTypes !== undefined);
-    return fieldDenied(request, setBy, {
-      field: 'spec.secretType',
-      problem: `secretType ${secretType} is not allowed`,
-      fix: `use one of: ${accepted}; or widen spec.secretTypes`,
-    });
-  }
-  if (sessionName !== undefined && terms.sessionName === 'Derived') {
-    const setBy = matching.filter(({ spec }) => spec.sessionName === 'Derived');
-    return fieldDenied(request, setBy.length > 0 ? setBy : matching, {
-      field: 'spec.sessionName',
-      problem: 'sessionName may not be set, the operator derives it',
-      fix: 'remove sessionName, or set spec.sessionName: Any',
-    });
-  }
-  return undefined;
 }
 
 function byName(a: RoleGrant, b: RoleGrant): number {

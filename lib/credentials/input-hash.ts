@@ -18,6 +18,11 @@ const issueFields = [
   'region',
   'externalId',
   'sessionName',
+  'sourceIdentity',
+  'sessionPolicy',
+  'policyArns',
+  'sessionTags',
+  'transitiveTagKeys',
 ] as const satisfies readonly (keyof AWSAssumeRoleSpec)[];
 
 export interface HashInput {

@@ -16,6 +16,11 @@ export interface IssueRequest {
   caller: CallerIdentity;
   sessionName: string;
   externalId?: string;
+  sourceIdentity?: string;
+  sessionPolicy?: string;
+  policyArns?: string[];
+  sessionTags?: Record<string, string>;
+  transitiveTagKeys?: string[];
   /** After all clamps. */
   durationSeconds: number;
   clamps: Clamp[];
@@ -29,7 +34,7 @@ export interface IssueRequest {
 export interface RequestInput {
   object: Pick<AWSAssumeRole, 'metadata' | 'spec'>;
   /** What the matching grants say together. */
-  terms: Pick<Terms, 'maxDurationSeconds'>;
+  terms: Partial<Pick<Terms, 'maxDurationSeconds' | 'sourceIdentity'>>;
   caller: CallerIdentity;
   /** Region of the operator. */
   region: string;
@@ -55,19 +60,46 @@ export function issueRequest(input: RequestInput): IssueRequest {
     isSession: caller.isSession,
     roleSeconds: input.roleSeconds,
   });
+  const derived = terms.sourceIdentity === 'Derived' ? { sourceIdentity: defaultSessionName(namespace, name) } : {};
   return {
     namespace,
     name,
     roleArn: roleArnOf(object.spec, caller),
     caller,
     sessionName: spec.sessionName ?? defaultSessionName(namespace, name),
-    ...(spec.externalId !== undefined && { externalId: spec.externalId }),
+    ...sessionOf(spec),
+    ...derived,
     durationSeconds: seconds,
     clamps,
     region,
     ...(spec.secretType === 'EcrDockerConfigJson' && { ecrRegion: ecrRegionOf(spec.ecrRepositoryUrl ?? '', region) }),
-    inputHash: inputHash({ spec: object.spec, terms: changedByGrants(clamps), caller }),
+    inputHash: inputHash({ spec: object.spec, terms: { ...changedByGrants(clamps), ...derived }, caller }),
   };
+}
+
+/** What the spec says about the session itself. */
+function sessionOf(spec: AWSAssumeRoleSpec): Pick<IssueRequest, (typeof sessionKeys)[number]> {
+  if (spec.sessionPolicy !== undefined) checkPolicy(spec.sessionPolicy);
+  const set = sessionKeys.filter((key) => spec[key] !== undefined).map((key) => [key, spec[key]]);
+  return Object.fromEntries(set);
+}
+
+const sessionKeys = [
+  'externalId',
+  'sourceIdentity',
+  'sessionPolicy',
+  'policyArns',
+  'sessionTags',
+  'transitiveTagKeys',
+] as const satisfies readonly (keyof AWSAssumeRoleSpec & keyof IssueRequest)[];
+
+/** No rule of the CRD can read JSON. */
+function checkPolicy(policy: string): void {
+  try {
+    JSON.parse(policy);
+  } catch {
+    throw invalidSpec('spec.sessionPolicy is not JSON: look for a missing or superfluous comma, quote or bracket');
+  }
 }
 
 /**

@@ -55,6 +55,23 @@ export const anySpec = fc.record(
     ),
     externalId: mostly('abc', text),
     sessionName: mostly('abc', text),
+    sourceIdentity: mostly('abc', text),
+    sessionPolicy: mostly(
+      '{}',
+      text.map((inner) => `{${inner}}`),
+    ),
+    policyArns: fc.array(
+      mostly(
+        'arn:aws:iam::aws:policy/p',
+        text.map((path) => `arn:aws:iam::aws:policy/${path}`),
+      ),
+      { maxLength: 2 },
+    ),
+    sessionTags: mostly(
+      { team: 'a' },
+      fc.dictionary(fc.oneof(text, fc.constantFrom('Rolevend-x', 'aws:x', 'TEAM')), text, { maxKeys: 3 }),
+    ),
+    transitiveTagKeys: mostly([], fc.subarray(['team', '__proto__', 'constructor'], { minLength: 1 })),
     refresh: fc.record({
       percent: mostly(50, fc.nat(100)),
       minRemainingSeconds: mostly(420, fc.integer({ min: 50, max: 7300 })),
@@ -101,4 +118,6 @@ export const anyGrant = fc.record({
     ),
     { minLength: 1, maxLength: 3 },
   ),
+  sourceIdentity: mostly('Any', fc.constantFrom('None', 'Derived', 'x')),
+  tenantTagKeys: fc.array(mostly('team', text), { maxLength: 2 }),
 });

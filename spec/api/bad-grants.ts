@@ -93,6 +93,24 @@ export const badGrants: readonly BadSpec[] = [
     field: 'spec.sessionName',
     says: 'supported values: "Derived", "Any"',
   },
+  {
+    title: 'an unknown rule for source identities',
+    spec: having({ sourceIdentity: 'any' }),
+    field: 'spec.sourceIdentity',
+    says: 'supported values: "None", "Derived", "Any"',
+  },
+  {
+    title: "a tag key of the operator's own",
+    spec: having({ tenantTagKeys: ['ROLEVEND-name'] }),
+    field: 'spec.tenantTagKeys',
+    says: 'choose another key',
+  },
+  {
+    title: 'a tag key with a star',
+    spec: having({ tenantTagKeys: ['team-*'] }),
+    field: 'spec.tenantTagKeys',
+    says: 'characters that STS does not allow',
+  },
 ];
 
 /** Specs of RoleGrant that are accepted. */
@@ -103,4 +121,6 @@ export const goodGrants: readonly object[] = [
   expression({ key: 'team', operator: 'NotIn', values: ['a', ''] }),
   expression({ key: 'team', operator: 'DoesNotExist' }),
   having({ maxDurationSeconds: 43_200, secretTypes: ['Map', 'File'], sessionName: 'Any' }),
+  having({ sourceIdentity: 'Derived', tenantTagKeys: ['team', 'cost center'] }),
+  having({ sourceIdentity: 'None', tenantTagKeys: [] }),
 ];

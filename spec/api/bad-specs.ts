@@ -1,3 +1,5 @@
+import { badSessions, goodSessions } from './bad-sessions.ts';
+
 /** A spec that must be refused, by the API server and by our own code alike. */
 export interface BadSpec {
   /** Completes the sentence "refuses …". */
@@ -280,6 +282,7 @@ export const badSpecs: readonly BadSpec[] = [
   ...names,
   ...copied,
   ...malformedCopies,
+  ...badSessions.map(({ change, ...bad }) => ({ ...bad, spec: having(change) })),
 ];
 
 /** Specs of AWSAssumeRole that are accepted. */
@@ -300,4 +303,5 @@ export const goodSpecs: readonly object[] = [
   }),
   labels({ 'app.kubernetes.io/name': 'x', 'argocd.argoproj.io/secret-type': 'repository', team: '' }),
   annotated({ 'app.kubernetes.io/x': 'any text\nof any kind', 'example.com/aws-assume-role': 'x' }),
+  ...goodSessions.map(having),
 ];

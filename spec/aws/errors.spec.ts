@@ -139,6 +139,48 @@ describe('the text of an AWS error', () => {
   });
 });
 
+describe('the advice for a session that is too large', () => {
+  const tooLarge = (text: string, about: Partial<AwsContext>) =>
+    mapped(thrown('PackedPolicyTooLargeException', 400, text), { ...context, ...about }).message;
+  const text = 'Packed size of session tags consumes 114% of allotted space.';
+  const operator = {
+    arn: 'arn:aws:sts::123456789012:assumed-role/operator/pod-1',
+    accountId: '123456789012',
+    partition: 'aws',
+    role: 'operator',
+    isSession: true,
+  };
+
+  it('tells how much it takes and what the object can shorten', () => {
+    expect(
+      tooLarge(text, { caller: operator, packed: ['spec.sessionPolicy (1800 characters)', 'spec.sessionTags (3)'] }),
+    ).toBe(
+      [
+        `STS AssumeRole for ${ROLE} in eu-west-1 failed (PackedPolicyTooLarge, request id req-1).`,
+        'Session policy, policy ARNs and tags together take 114 % of the space that AWS gives them.',
+        'Shorten or remove: spec.sessionPolicy (1800 characters), spec.sessionTags (3).',
+        'A managed policy takes less than the same text in spec.sessionPolicy.',
+      ].join(' '),
+    );
+  });
+
+  it('says so where the size is not told, or the tags are those of EKS Pod Identity', () => {
+    const message = tooLarge(QUOTED, { caller: { ...operator, carriesTags: true }, packed: [] });
+    expect(message).toContain('take more than 100 % of the space');
+    expect(message).toContain('Shorten or remove: session policy, policy ARNs and tags.');
+    expect(message).toContain('aws eks update-pod-identity-association --disable-session-tags turns them off.');
+    expect(message).not.toContain(QUOTED);
+  });
+});
+
+it('the advice for a refused value speaks of the tags where the request has some', () => {
+  const advised = (tagged: boolean) => mapped(thrown('InvalidParameterValue', 400), { ...context, tagged }).message;
+  expect([advised(true), advised(false)]).toEqual([
+    expect.stringContaining('Remove it from spec.sessionTags or name it otherwise.'),
+    expect.not.stringContaining('spec.sessionTags'),
+  ]);
+});
+
 describe('the advice for AccessDenied', () => {
   const session = {
     arn: 'arn:aws:sts::123456789012:assumed-role/operator/pod-1',

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { RoleGrant, RoleGrantSpec } from '../../lib/api/role-grant.ts';
-import { combine, evaluate, type GrantRequest, matches } from '../../lib/credentials/grants.ts';
+import { combine } from '../../lib/credentials/grant-terms.ts';
+import { evaluate, type GrantRequest, matches } from '../../lib/credentials/grants.ts';
 
 const types = ['Map', 'File', 'EcrDockerConfigJson'] as const;
+const tagKeys = ['team', 'stage'] as const;
 const spec: fc.Arbitrary<RoleGrantSpec> = fc.record(
   {
     namespaces: fc.oneof(
@@ -19,6 +21,8 @@ const spec: fc.Arbitrary<RoleGrantSpec> = fc.record(
     maxDurationSeconds: fc.integer({ min: 900, max: 43_200 }),
     secretTypes: fc.subarray([...types], { minLength: 1 }),
     sessionName: fc.constantFrom('Derived', 'Any'),
+    sourceIdentity: fc.constantFrom('None', 'Derived', 'Any'),
+    tenantTagKeys: fc.subarray([...tagKeys]),
   },
   { requiredKeys: ['namespaces', 'roles'] },
 );
@@ -34,7 +38,12 @@ const request: fc.Arbitrary<GrantRequest> = fc.record({
   roleArn: fc.constantFrom('a/x', 'b', 'c').map((path) => `arn:aws:iam::111122223333:role/${path}`),
   self: fc.constant({ accountId: '111122223333', partition: 'aws' }),
   spec: fc.record(
-    { secretType: fc.constantFrom(...types), sessionName: fc.constant('audit') },
+    {
+      secretType: fc.constantFrom(...types),
+      sessionName: fc.constant('audit'),
+      sourceIdentity: fc.constant('jane'),
+      sessionTags: fc.subarray([...tagKeys]).map((keys) => Object.fromEntries(keys.map((key) => [key, 'x']))),
+    },
     { requiredKeys: ['secretType'] },
   ),
 });
@@ -72,7 +81,7 @@ describe('any set of grants', () => {
     );
   });
 
-  it('allows no Secret type, no name and no duration beyond a matching grant that limits it', () => {
+  it('allows no Secret type, name, source identity, tag and duration beyond a matching grant that limits it', () => {
     fc.assert(
       fc.property(grants, request, (list, asked) => {
         const decision = evaluate(list, asked);
@@ -82,7 +91,25 @@ describe('any set of grants', () => {
           expect(limits.secretTypes ?? types).toContain(asked.spec.secretType);
           expect(decision.terms.maxDurationSeconds ?? 0).toBeLessThanOrEqual(limits.maxDurationSeconds ?? 43_200);
           if (asked.spec.sessionName !== undefined) expect(limits.sessionName).not.toBe('Derived');
+          if (asked.spec.sourceIdentity !== undefined) expect(limits.sourceIdentity).not.toBe('Derived');
+          expect(limits.tenantTagKeys ?? tagKeys).toEqual(
+            expect.arrayContaining(Object.keys(asked.spec.sessionTags ?? {})),
+          );
         }
+      }),
+    );
+  });
+
+  it('allows a source identity, a name or a tag only where a grant names it', () => {
+    fc.assert(
+      fc.property(grants, request, (list, asked) => {
+        const { sessionName, sourceIdentity, sessionTags = {} } = asked.spec;
+        fc.pre(evaluate(list, asked).allowed);
+        const matching = list.filter((grant) => matches(grant, asked)).map((grant) => grant.spec);
+        if (sessionName !== undefined) expect(matching.map((one) => one.sessionName)).toContain('Any');
+        if (sourceIdentity !== undefined) expect(matching.map((one) => one.sourceIdentity)).toContain('Any');
+        const keys = matching.flatMap(({ tenantTagKeys }) => tenantTagKeys ?? []);
+        expect(keys).toEqual(expect.arrayContaining(Object.keys(sessionTags)));
       }),
     );
   });

@@ -35,7 +35,7 @@ describe('who is allowed', () => {
   it('everybody in the account by the default grant, with derived session names', () => {
     expect(evaluate([grant('default')], request())).toEqual({
       allowed: true,
-      terms: { sessionName: 'Derived' },
+      terms: { sessionName: 'Derived', sourceIdentity: 'None', tenantTagKeys: [] },
       grants: ['default'],
     });
   });
@@ -112,9 +112,41 @@ describe('terms of several grants', () => {
       ),
     ).toEqual({
       allowed: true,
-      terms: { maxDurationSeconds: 3600, secretTypes: ['Map'], sessionName: 'Any' },
+      terms: {
+        maxDurationSeconds: 3600,
+        secretTypes: ['Map'],
+        sessionName: 'Any',
+        sourceIdentity: 'None',
+        tenantTagKeys: [],
+      },
       grants: ['a', 'b', 'c'],
     });
+  });
+
+  it.each([
+    [['None', 'Any'], 'Any'],
+    [['Any', 'Derived', 'None'], 'Derived'],
+    [['None'], 'None'],
+    [[], 'None'],
+  ] as const)('make of the source identities %j together %s', (values, sourceIdentity) => {
+    const grants = values.map((value) => grant(`g-${value}`, { sourceIdentity: value }));
+    expect(allowed(grant('silent'), ...grants)).toMatchObject({ terms: { sourceIdentity } });
+  });
+
+  it.each([
+    [
+      [
+        ['team', 'cost'],
+        ['cost', 'stage'],
+      ],
+      ['cost'],
+    ],
+    [[['b', 'a']], ['a', 'b']],
+    [[['team'], []], []],
+    [[], []],
+  ])('make of the tag keys %j together %j', (lists, tenantTagKeys) => {
+    const grants = lists.map((keys, index) => grant(`g-${index}`, { tenantTagKeys: keys }));
+    expect(allowed(grant('silent'), ...grants)).toMatchObject({ terms: { tenantTagKeys } });
   });
 
   it('let Derived win over Any', () => {
@@ -181,6 +213,45 @@ describe('what is denied', () => {
         'remove sessionName, or set spec.sessionName: Any in RoleGrant default. Show the terms: kubectl get rolegrants default -o yaml',
     });
     expect(evaluate([grant('default'), grant('named', { sessionName: 'Any' })], request({ spec })).allowed).toBe(true);
+  });
+
+  it.each<[string, Partial<RoleGrantSpec>[], string]>([
+    [
+      'no grant allows it',
+      [{}],
+      'sourceIdentity may not be set for namespace team-a and role R: remove sourceIdentity, or set spec.sourceIdentity: Any in RoleGrant g0. ',
+    ],
+    [
+      'one derives it',
+      [{ sourceIdentity: 'Any' }, { sourceIdentity: 'Derived' }],
+      'sourceIdentity may not be set, the operator derives it for namespace team-a and role R: remove sourceIdentity, or set spec.sourceIdentity: Any in RoleGrant g1. ',
+    ],
+  ])('never changes a source identity in silence where %s', (_which, specs, says) => {
+    const grants = specs.map((one, index) => grant(`g${index}`, one));
+    const spec = { secretType: 'Map', sourceIdentity: 'jane' } as const;
+    const decision = evaluate(grants, request({ spec }));
+    expect(decision).toEqual({ allowed: false, field: 'spec.sourceIdentity', message: expect.any(String) });
+    expect(decision).toMatchObject({ message: expect.stringContaining(says.replace('role R', `role ${ROLE}`)) });
+    expect(evaluate([grant('any', { sourceIdentity: 'Any' })], request({ spec })).allowed).toBe(true);
+  });
+
+  it.each<[string, Partial<RoleGrantSpec>[], string]>([
+    ['no grant names a key', [{}], 'sessionTags may not set stage, team'],
+    [
+      'one grant leaves a key out',
+      [{ tenantTagKeys: ['team', 'stage'] }, { tenantTagKeys: ['team'] }],
+      'not set stage ',
+    ],
+    ['a key is written otherwise', [{ tenantTagKeys: ['Team', 'stage'] }], 'may not set team '],
+  ])('names the session tags where %s', (_which, specs, says) => {
+    const grants = specs.map((one, index) => grant(`g${index}`, one));
+    const spec = { secretType: 'Map', sessionTags: { team: 'a', stage: 'b' } } as const;
+    const decision = evaluate(grants, request({ spec }));
+    expect(decision).toEqual({ allowed: false, field: 'spec.sessionTags', message: expect.stringContaining(says) });
+    const last = `or add the key to spec.tenantTagKeys in RoleGrant g${specs.length - 1}. `;
+    expect(decision).toMatchObject({ message: expect.stringContaining(last) });
+    const open = grant('open', { tenantTagKeys: ['stage', 'team', 'more'] });
+    expect(evaluate([open], request({ spec })).allowed).toBe(true);
   });
 
   it('names three grants at most', () => {

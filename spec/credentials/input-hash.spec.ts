@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
-import { canonicalJson, type HashInput, inputHash } from '../../lib/credentials/input-hash.ts';
+import { canonicalJson, type HashInput, inputHash, specHash } from '../../lib/credentials/input-hash.ts';
 
 const caller = { partition: 'aws', accountId: '123456789012', role: 'operator' };
 const spec: AWSAssumeRoleSpec = { roleName: 'reader', secretName: 'aws', secretType: 'Map' };
@@ -51,7 +51,13 @@ describe('inputHash', () => {
     ['region', { spec: { ...spec, region: 'eu-west-2' } }],
     ['externalId', { spec: { ...spec, externalId: 'e1' } }],
     ['sessionName', { spec: { ...spec, sessionName: 'mine' } }],
+    ['sourceIdentity', { spec: { ...spec, sourceIdentity: 'jane' } }],
+    ['sessionPolicy', { spec: { ...spec, sessionPolicy: '{}' } }],
+    ['policyArns', { spec: { ...spec, policyArns: ['arn:aws:iam::aws:policy/p'] } }],
+    ['sessionTags', { spec: { ...spec, sessionTags: { team: 'a' } } }],
+    ['transitiveTagKeys', { spec: { ...spec, transitiveTagKeys: ['team'] } }],
     ['the grants', { terms: { maxDurationSeconds: 900 } }],
+    ['a source identity that grants derive', { terms: { sourceIdentity: 'rolevend-a.b' } }],
     ['the account', { caller: { ...caller, accountId: '210987654321' } }],
     ['the partition', { caller: { ...caller, partition: 'aws-cn' } }],
     ["the operator's role", { caller: { ...caller, role: 'another' } }],
@@ -62,6 +68,12 @@ describe('inputHash', () => {
   it("does not depend on the name of the operator's session", () => {
     const session = (name: string) => ({ ...caller, arn: `arn:aws:sts::123456789012:assumed-role/operator/${name}` });
     expect(inputHash({ ...base, caller: session('one') })).toBe(inputHash({ ...base, caller: session('two') }));
+  });
+});
+
+describe('specHash', () => {
+  it('of a spec never changes either', () => {
+    expect(specHash(spec)).toBe('f807221b7bfc70f2ec95860b7eb5ea6a24b664b84c74ae8c92298adc1bb6252e');
   });
 });
 

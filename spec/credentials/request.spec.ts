@@ -62,6 +62,41 @@ describe('issueRequest', () => {
     expect(inputHash).toMatch(/^v1:/);
   });
 
+  const session = {
+    externalId: 'ext-1',
+    sourceIdentity: 'jane',
+    sessionPolicy: '{"Version":"2012-10-17","Statement":[]}',
+    policyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'],
+    sessionTags: { team: 'a' },
+    transitiveTagKeys: ['team'],
+  };
+
+  it('takes over everything that shapes the session', () => {
+    expect(issueRequest(input(session))).toMatchObject(session);
+  });
+
+  it('derives the source identity where the grants say so, and that is another request', () => {
+    const under = (terms: RequestInput['terms']) => issueRequest(input({}, { terms }));
+    const plain = under({});
+    const [none, any, derived] = (['None', 'Any', 'Derived'] as const).map((sourceIdentity) =>
+      under({ sourceIdentity }),
+    );
+    expect([none, any]).toEqual([plain, plain]);
+    expect(plain).not.toHaveProperty('sourceIdentity');
+    expect(derived?.sourceIdentity).toBe('rolevend-team-a.reader');
+    expect(derived?.inputHash).not.toBe(plain.inputHash);
+  });
+
+  it('refuses a session policy that is not JSON, without quoting it', () => {
+    expect(() => issueRequest(input({ sessionPolicy: '{"Version":"2012-10-17",}' }))).toThrow(
+      expect.objectContaining({
+        code: 'InvalidSpec',
+        consequence: 'stop',
+        message: 'spec.sessionPolicy is not JSON: look for a missing or superfluous comma, quote or bracket',
+      }),
+    );
+  });
+
   it.each([
     ['its own Region', 'eu-central-1', 'eu-central-1'],
     ["the operator's Region", undefined, 'eu-west-1'],

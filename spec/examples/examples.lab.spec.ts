@@ -57,6 +57,7 @@ describe('the examples', () => {
     const own = { path: `/${NAMESPACE}/`, trust: trustPrincipals(operatorArn) };
     await aws.createRole('reports', own);
     await aws.createRole('backup', own);
+    await aws.createRole('audited', own);
     await aws.createRole('puller', { ...own, policies: ['ecr:GetAuthorizationToken'] });
     const partner = await aws.account(PARTNER);
     const trust = trustPrincipals(operatorArn, { externalId: 'team-a-7d2f' });
@@ -94,6 +95,7 @@ describe('the examples', () => {
           : undefined;
       });
       expect(ready?.map(({ metadata, spec }) => [metadata.name, spec.secretType])).toEqual([
+        ['audited', 'Map'],
         ['backup', 'File'],
         ['partner', 'Map'],
         ['registry', 'EcrDockerConfigJson'],

@@ -1,0 +1,102 @@
+import type { RoleGrant, RoleGrantSpec, Terms } from '../api/role-grant.ts';
+import { fieldDenied } from './grant-messages.ts';
+import type { GrantDecision, GrantRequest } from './grants.ts';
+
+/** Terms of several grants together: field by field over those that set it. */
+export function combine(grants: readonly RoleGrant[]): Terms {
+  const of = <Field extends keyof RoleGrantSpec>(field: Field) => grants.flatMap(({ spec }) => setValues(spec[field]));
+  const durations = of('maxDurationSeconds');
+  const secretTypes = intersection(of('secretTypes'));
+  return {
+    ...(durations.length === 0 ? {} : { maxDurationSeconds: Math.min(...durations) }),
+    ...(secretTypes === undefined ? {} : { secretTypes }),
+    sessionName: firstSet(['Derived', 'Any'], of('sessionName')) ?? 'Derived',
+    sourceIdentity: firstSet(['Derived', 'Any', 'None'], of('sourceIdentity')) ?? 'None',
+    tenantTagKeys: intersection(of('tenantTagKeys')) ?? [],
+  };
+}
+
+/** The value as a list, empty where it is not set. A value that is a list itself is one item of it. */
+function setValues<T>(value: T): NonNullable<T>[] {
+  return value === undefined || value === null ? [] : [value];
+}
+
+/** What all lists hold, sorted; undefined where there is no list. */
+function intersection<T extends string>(lists: readonly (readonly T[])[]): T[] | undefined {
+  const [first, ...others] = lists;
+  return first && [...new Set(first)].filter((item) => others.every((list) => list.includes(item))).sort();
+}
+
+/** The first of the `values` in an order from the strictest to the loosest. */
+function firstSet<T>(order: readonly T[], values: readonly T[]): T | undefined {
+  return order.find((value) => values.includes(value));
+}
+
+/** A field that the terms do not allow. */
+interface Problem {
+  /** Its name below `spec`. */
+  field: string;
+  problem: string;
+  fix: string;
+  /** Whether a grant is the reason. Where none is, all that match are named. */
+  isReason(spec: RoleGrantSpec): boolean;
+}
+
+/** Why a field of the object is not allowed; undefined where all are. */
+export function fieldProblem(
+  matching: readonly RoleGrant[],
+  terms: Terms,
+  request: GrantRequest,
+): GrantDecision | undefined {
+  for (const check of [secretTypeProblem, sessionNameProblem, sourceIdentityProblem, tagProblem]) {
+    const found = check(terms, request.spec);
+    if (found === undefined) continue;
+    const reasons = matching.filter(({ spec }) => found.isReason(spec));
+    const field = `spec.${found.field}`;
+    return fieldDenied(request, reasons.length > 0 ? reasons : matching, { ...found, field });
+  }
+  return undefined;
+}
+
+function secretTypeProblem(terms: Terms, { secretType }: GrantRequest['spec']): Problem | undefined {
+  if (terms.secretTypes === undefined || terms.secretTypes.includes(secretType)) return undefined;
+  const accepted = terms.secretTypes.join(', ') || 'no type that all of them allow';
+  return {
+    field: 'secretType',
+    problem: `secretType ${secretType} is not allowed`,
+    fix: `use one of: ${accepted}; or widen spec.secretTypes`,
+    isReason: ({ secretTypes }) => secretTypes !== undefined,
+  };
+}
+
+function sessionNameProblem(terms: Terms, { sessionName }: GrantRequest['spec']): Problem | undefined {
+  if (sessionName === undefined || terms.sessionName === 'Any') return undefined;
+  return {
+    field: 'sessionName',
+    problem: 'sessionName may not be set, the operator derives it',
+    fix: 'remove sessionName, or set spec.sessionName: Any',
+    isReason: (spec) => spec.sessionName === 'Derived',
+  };
+}
+
+function sourceIdentityProblem(terms: Terms, { sourceIdentity }: GrantRequest['spec']): Problem | undefined {
+  if (sourceIdentity === undefined || terms.sourceIdentity === 'Any') return undefined;
+  const isDerived = terms.sourceIdentity === 'Derived';
+  return {
+    field: 'sourceIdentity',
+    problem: `sourceIdentity may not be set${isDerived ? ', the operator derives it' : ''}`,
+    fix: 'remove sourceIdentity, or set spec.sourceIdentity: Any',
+    isReason: (spec) => isDerived && spec.sourceIdentity === 'Derived',
+  };
+}
+
+function tagProblem(terms: Terms, { sessionTags = {} }: GrantRequest['spec']): Problem | undefined {
+  const others = Object.keys(sessionTags).filter((key) => !terms.tenantTagKeys.includes(key));
+  if (others.length === 0) return undefined;
+  return {
+    field: 'sessionTags',
+    problem: `sessionTags may not set ${others.sort().join(', ')}`,
+    fix: 'remove it, or add the key to spec.tenantTagKeys',
+    isReason: ({ tenantTagKeys }) => others.some((key) => tenantTagKeys?.includes(key) === false),
+  };
+}
