@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auth, authRules } from './auth.ts';
 import { copiedKeyRules, dnsNameRules, labelValueRule, regionRules, roleArnRules, roleNameRules } from './patterns.ts';
 import { boundedMap, mustMatch, type Rule, ruled } from './rules.ts';
 import { sessionFields, sessionRules } from './session.ts';
@@ -125,6 +126,7 @@ const fields = z
     secretType,
     ecrRepositoryUrl: ecrRepositoryUrl.optional(),
     region: region.optional(),
+    auth: auth.optional(),
     ...sessionFields,
     refresh: refresh.optional(),
     suspend: z
@@ -161,6 +163,7 @@ const rules: Rule<z.output<typeof fields>>[] = [
       (spec.refresh?.minRemainingSeconds ?? 0) * 100 <=
         (spec.durationSeconds ?? specDefaults.durationSeconds) * MAX_REMAINING_PERCENT,
   },
+  ...authRules,
   ...sessionRules,
 ];
 

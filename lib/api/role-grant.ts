@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AuthType, authTypes } from './auth.ts';
 import type { SecretType } from './aws-assume-role.ts';
 import type { Metadata, ResourceName } from './metadata.ts';
 import { keysMatch, labelKeyRule, labelValueRule, PARTITION } from './patterns.ts';
@@ -124,6 +125,10 @@ export const roleGrantSpecSchema = z
       .meta({
         description: 'Secret types that objects may ask for; others are denied. Default: all. 1 to 16.',
       }),
+    auth: z.array(z.enum(authTypes)).min(1).max(16).optional().meta({
+      description:
+        'Values of auth.type that objects may have; others are denied, ServiceAccount too, which needs no grant otherwise. Default: all. 1 to 16.',
+    }),
     sessionName: z.enum(['Derived', 'Any']).optional().meta({
       description:
         'Derived: the operator names the session after namespace and object; an object that sets sessionName is denied. Any: objects may name it. Default: Derived.',
@@ -139,7 +144,7 @@ export const roleGrantSpecSchema = z
   })
   .meta({
     description:
-      'Which namespaces may use which roles, and on which terms. An object is allowed if any grant matches its namespace and role. The terms of all grants that match hold together: the shortest duration, the Secret types and tag keys that all lists hold, Derived before Any before None.',
+      'Which namespaces may use which roles, and on which terms. An object is allowed if any grant matches its namespace and role. The terms of all grants that match hold together: the shortest duration, the Secret types, auth types and tag keys that all lists hold, Derived before Any before None.',
   });
 
 /** `spec` of a RoleGrant as an administrator writes it. */
@@ -163,6 +168,8 @@ export interface Terms {
   maxDurationSeconds?: number;
   /** Sorted; undefined: all. */
   secretTypes?: SecretType[];
+  /** Sorted; undefined: all. */
+  auth?: AuthType[];
   sessionName: 'Derived' | 'Any';
   sourceIdentity: 'None' | 'Derived' | 'Any';
   /** Sorted; empty: no tags of an object's own. */

@@ -1,5 +1,6 @@
 import type { Trouble } from './errors.ts';
-import { type CallerIdentity, policyPrincipal } from './options.ts';
+import { type CallerIdentity, ownerOf, policyPrincipal } from './options.ts';
+import type { TokenClaims } from './token-claims.ts';
 
 /** What an advice may name. None of it is secret. */
 export interface Advice {
@@ -13,6 +14,8 @@ export interface Advice {
   sourceIdentity?: boolean | undefined;
   /** What the request packs into the session, by field and size. */
   packed?: readonly string[] | undefined;
+  /** Of the token that is exchanged. */
+  claims?: TokenClaims | undefined;
   operation?: string;
 }
 
@@ -21,8 +24,6 @@ const byCode: Readonly<Record<string, string>> = {
   MalformedPolicyDocument: 'A session policy is not valid: correct it in the object.',
   RegionDisabled:
     'STS is not activated in this Region: activate it (IAM console, Account settings, Endpoints) or set another region.',
-  InvalidIdentityToken:
-    'AWS does not accept the token: check the OIDC provider of the account, its audience and its issuer.',
   IDPRejectedClaim: 'The identity provider refused the token: it is expired, revoked or its claims do not fit.',
   InvalidClientTokenId:
     'AWS does not know the access key: it was deleted or belongs to another partition, or the Region is not enabled in the account. New credentials are fetched.',
@@ -39,6 +40,7 @@ export function advice(code: string, trouble: Trouble, text: string, about: Advi
   if (trouble === 'duration')
     return 'The role does not allow sessions that long: lower spec.durationSeconds or raise the maximum session duration of the role.';
   if (code === 'InvalidParameterValue' && about.tagged) return TAG_REFUSED;
+  if (code === 'InvalidIdentityToken') return tokenRefused(about);
   if (code === 'PackedPolicyTooLarge') return tooLarge(text, about);
   const known = byCode[code];
   if (known !== undefined) return known;
@@ -81,9 +83,7 @@ function fieldIn(text: string): string {
  * A registry has one side only.
  */
 export function accessDenied(about: Advice): string {
-  if (about.operation === 'AssumeRoleWithWebIdentity') {
-    return "The role's trust policy must allow sts:AssumeRoleWithWebIdentity to the cluster's OIDC provider for this ServiceAccount (conditions on sub and aud).";
-  }
+  if (about.operation === 'AssumeRoleWithWebIdentity') return webIdentityDenied(about);
   if (about.roleArn === undefined) return 'The identity needs a policy that allows the call.';
   if (about.operation === 'GetAuthorizationToken') {
     return `The role needs a policy with ${JSON.stringify({ Effect: 'Allow', Action: 'ecr:GetAuthorizationToken', Resource: '*' })}`;
@@ -110,4 +110,35 @@ function bothStatements(about: Advice, roleArn: string, action: string | string[
 
 function pathNote(caller: CallerIdentity | undefined): string {
   return caller?.role === undefined ? '' : ' (add its path, if it has one)';
+}
+
+/** The ARN of the IAM OIDC provider that an account needs for the issuer of a token. */
+function providerArn(roleArn: string, { issuer }: TokenClaims): string {
+  const { partition, accountId } = ownerOf(roleArn);
+  return `arn:${partition}:iam::${accountId}:oidc-provider/${issuerPath(issuer)}`;
+}
+
+/** The issuer as IAM names it, in ARNs and in conditions. */
+function issuerPath(issuer: string): string {
+  return issuer.replace(/^https?:\/\//, '').replace(/\/$/, '');
+}
+
+function tokenRefused({ claims, roleArn }: Advice): string {
+  if (claims === undefined || roleArn === undefined)
+    return 'AWS does not accept the token: check the OIDC provider of the account, its audience and its issuer.';
+  return `AWS does not accept the token of ${claims.subject}: the account of the role needs the IAM OIDC provider ${providerArn(roleArn, claims)} with the audience ${claims.audience}, and AWS must be able to read the keys of ${claims.issuer}.`;
+}
+
+/** Only one side decides here: the role. */
+function webIdentityDenied({ claims, roleArn }: Advice): string {
+  if (claims === undefined || roleArn === undefined)
+    return "The role's trust policy must allow sts:AssumeRoleWithWebIdentity to the cluster's OIDC provider for this ServiceAccount (conditions on sub and aud).";
+  const path = issuerPath(claims.issuer);
+  const trust = {
+    Effect: 'Allow',
+    Principal: { Federated: providerArn(roleArn, claims) },
+    Action: 'sts:AssumeRoleWithWebIdentity',
+    Condition: { StringEquals: { [`${path}:sub`]: claims.subject, [`${path}:aud`]: claims.audience } },
+  };
+  return `The role may not exist, or its trust policy lacks a statement. Trust policy of ${roleArn}: ${JSON.stringify(trust)}`;
 }

@@ -50,6 +50,11 @@ export class TokenBucket {
     return this.#rate;
   }
 
+  /** Whether it is as good as a new one. */
+  isFull(now: number): boolean {
+    return this.tokens(now) >= this.#settings.burst && this.#rate >= this.#settings.rate;
+  }
+
   /** Takes one token, if there is one. */
   take(now: number): boolean {
     this.#advance(now);
@@ -62,6 +67,12 @@ export class TokenBucket {
   charge(now: number): void {
     this.#advance(now);
     this.#tokens -= 1;
+  }
+
+  /** Takes a token back. */
+  refund(now: number): void {
+    this.#advance(now);
+    this.#tokens = Math.min(this.#settings.burst, this.#tokens + 1);
   }
 
   /** Milliseconds until a token is there at the present rate, 0 when one is. The rate may grow meanwhile. */

@@ -54,6 +54,12 @@ export function parseCaller(arn: string): CallerIdentity | undefined {
   return { arn, accountId, partition, isSession: role !== undefined, ...(role !== undefined && { role }) };
 }
 
+/** Account and partition of the ARN of a role; empty texts where the text is none. */
+export function ownerOf(roleArn: string): Pick<CallerIdentity, 'accountId' | 'partition'> {
+  const [, partition = '', accountId = ''] = ARN.exec(roleArn) ?? [];
+  return { accountId, partition };
+}
+
 /**
  * The principal that a policy has to name for this caller: a user's own ARN, and for a role session the IAM role's
  * ARN. A session's ARN does not hold the role's path, so it is missing here too.

@@ -6,6 +6,8 @@ import type { CallerIdentity } from './options.ts';
 
 export type { Order } from './line.ts';
 
+/** With so many lanes, those that nobody uses are forgotten before another one is made. */
+const MAX_IDLE_LANES = 128;
 /** How long a key may leave its token lying, in milliseconds. */
 const GRANT_MS = 30_000;
 
@@ -23,7 +25,11 @@ export interface AdmissionOptions {
 }
 
 /** Name of the bucket of a base identity, Region and operation. AWS counts on the caller's account and Region. */
-export function bucketName(caller: CallerIdentity, region: string, operation: string): string {
+export function bucketName(
+  caller: Pick<CallerIdentity, 'accountId' | 'role' | 'arn'>,
+  region: string,
+  operation: string,
+): string {
   return `${caller.accountId}/${caller.role ?? caller.arn.split('/').at(-1) ?? ''} ${region} ${operation}`;
 }
 
@@ -93,6 +99,11 @@ export class Admission {
     this.#lane(name).bucket.charge(this.#clock.monotonic());
   }
 
+  /** Gives a token back with which no request was made. */
+  refund(name: string): void {
+    this.#lane(name).bucket.refund(this.#clock.monotonic());
+  }
+
   /** AWS asked for fewer requests. Waiting keys get their tokens at the new rate. */
   throttled(name: string): void {
     this.#lane(name).bucket.throttled(this.#clock.monotonic());
@@ -120,9 +131,18 @@ export class Admission {
     if (known !== undefined) return known;
     const { qps: rate = 200, burst = 500, operations } = this.#options;
     const settings = operations?.[name.split(' ').at(-1) ?? ''] ?? { rate, burst };
+    if (this.#lanes.size >= MAX_IDLE_LANES) this.#dropIdleLanes();
     const lane = { bucket: new TokenBucket(settings, this.#clock.monotonic()), line: new Line() };
     this.#lanes.set(name, lane);
     return lane;
+  }
+
+  /** Objects choose accounts and Regions, so lanes must not add up for ever. An idle one is as good as a new one. */
+  #dropIdleLanes(): void {
+    const now = this.#clock.monotonic();
+    for (const [name, { bucket, line }] of this.#lanes) {
+      if (line.size === 0 && bucket.isFull(now)) this.#lanes.delete(name);
+    }
   }
 
   #arm(at: number): void {
@@ -167,6 +187,7 @@ export class Admission {
       help: 'Requests that may go out at once, by base identity, Region and operation',
       labelNames: ['identity', 'region', 'op'],
       collect() {
+        this.reset();
         for (const [name, lane] of lanes) {
           const [identity = '', region = '', op = ''] = name.split(' ');
           this.set({ identity, region, op }, lane.bucket.tokens(clock.monotonic()));

@@ -10,6 +10,7 @@ import { RolevendError } from '../errors.ts';
 import { type AwsContext, AwsError } from './errors.ts';
 import type { BaseIdentity } from './identity.ts';
 import type { BaseCredentials } from './options.ts';
+import { tokenClaims } from './token-claims.ts';
 import type { Answer, Transport } from './transport.ts';
 
 /** What every session is asked for with. */
@@ -88,7 +89,7 @@ export class Sts {
 
   /** One AssumeRoleWithWebIdentity: nothing of the operator's own identity enters. Throws as `assumeRole`. */
   async assumeRoleWithWebIdentity(input: WebIdentityInput, signal?: AbortSignal): Promise<Session> {
-    const context = this.#context('AssumeRoleWithWebIdentity', input);
+    const context = { ...this.#context('AssumeRoleWithWebIdentity', input), claims: tokenClaims(input.token) };
     const attempt = () => {
       const client = new STSClient(this.#transport.clientConfig(context.region));
       const command = new AssumeRoleWithWebIdentityCommand({

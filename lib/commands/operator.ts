@@ -173,7 +173,7 @@ export class Operator {
       secrets: this.#secrets,
       grants: this.#grants,
       namespaces: this.#namespaces,
-      issuer: new AssumeRoleIssuer({ sts, ecr, admission }),
+      issuer: new AssumeRoleIssuer({ sts, ecr, cluster: this.#client, admission }),
       admission,
       self: () => ({
         caller: identity.current?.caller,

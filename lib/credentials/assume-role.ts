@@ -1,11 +1,14 @@
-import type { EcrToken, Issued, Session } from '../api/credentials.ts';
+import type { EcrToken, Issued, SecretValue, Session } from '../api/credentials.ts';
 import type { Ecr } from '../aws/ecr.ts';
 import { AwsError, isThrottle } from '../aws/errors.ts';
+import { ownerOf } from '../aws/options.ts';
 import { type Admission, bucketName } from '../aws/rate.ts';
 import type { AssumeRoleInput, Sts } from '../aws/sts.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { type Clamp, clampTo, ROLE_CHAINING_SECONDS } from './duration.ts';
 import { ecrToken } from './ecr-token.ts';
 import type { IssueRequest } from './request.ts';
+import { serviceAccountToken, type TokenRequest } from './service-account-token.ts';
 
 /** What an issue gave, and how the request was changed on the way. */
 export interface IssueResult extends Issued {
@@ -17,26 +20,29 @@ export interface IssueResult extends Issued {
   roleSeconds?: number;
 }
 
-/** Issues credentials with the operator's own identity. */
-export class AssumeRoleIssuer {
-  readonly #sts: Pick<Sts, 'assumeRole'>;
-  readonly #ecr: Pick<Ecr, 'authorizationToken'>;
-  readonly #admission: Pick<Admission, 'throttled' | 'charge'>;
+export interface IssuerOptions {
+  sts: Pick<Sts, 'assumeRole' | 'assumeRoleWithWebIdentity'>;
+  ecr: Pick<Ecr, 'authorizationToken'>;
+  /** Gives the tokens of ServiceAccounts. */
+  cluster: Pick<KubeClient, 'createToken'>;
+  admission: Pick<Admission, 'throttled' | 'charge' | 'refund'>;
+}
 
-  constructor(options: {
-    sts: Pick<Sts, 'assumeRole'>;
-    ecr: Pick<Ecr, 'authorizationToken'>;
-    admission: Pick<Admission, 'throttled' | 'charge'>;
-  }) {
-    this.#sts = options.sts;
-    this.#ecr = options.ecr;
-    this.#admission = options.admission;
+/** Asks STS for the session of a request with this duration in seconds. */
+type Ask = (durationSeconds: number) => Promise<Session>;
+
+/** Issues credentials with the operator's own identity, or with the token of a ServiceAccount. */
+export class AssumeRoleIssuer {
+  readonly #o: IssuerOptions;
+
+  constructor(options: IssuerOptions) {
+    this.#o = options;
   }
 
   /**
    * Issues once; the caller has claimed a token of `bucketOf(request)` before. All or nothing: where the registry
    * token fails, the session is dropped and dies by itself.
-   * @throws AwsError; RolevendError `NoIdentity`; the signal's reason when it aborts
+   * @throws AwsError; RolevendError `NoIdentity` and those of `serviceAccountToken`; the signal's reason when it aborts
    */
   async issue(request: IssueRequest, signal?: AbortSignal): Promise<IssueResult> {
     const { session, clamp } = await this.#session(request, signal);
@@ -58,33 +64,54 @@ export class AssumeRoleIssuer {
   ): Promise<EcrToken | undefined> {
     const bucket = ecrBucketOf(request);
     if (bucket === undefined) return undefined;
-    this.#admission.charge(bucket);
+    this.#o.admission.charge(bucket);
     try {
-      return await ecrToken(this.#ecr, request, session, signal);
+      return await ecrToken(this.#o.ecr, request, session, signal);
     } catch (error) {
-      if (isThrottle(error)) this.#admission.throttled(bucket);
+      if (isThrottle(error)) this.#o.admission.throttled(bucket);
       throw error;
     }
   }
 
   /** STS does not tell a role's maximum. Every role allows an hour, so a refused longer duration is tried once with it. */
   async #session(request: IssueRequest, signal: AbortSignal | undefined): Promise<{ session: Session; clamp?: Clamp }> {
+    const ask = await this.#asker(request, signal);
     try {
-      return { session: await this.#assumeRole(request, request.durationSeconds, signal) };
+      return { session: await this.#asked(request, () => ask(request.durationSeconds)) };
     } catch (error) {
       const tooLong = error instanceof AwsError && error.trouble === 'duration';
       if (!tooLong || request.durationSeconds <= ROLE_CHAINING_SECONDS) throw error;
     }
-    this.#admission.charge(bucketOf(request));
+    this.#o.admission.charge(bucketOf(request));
     const clamp = clampTo('RoleMaximum', ROLE_CHAINING_SECONDS);
-    return { session: await this.#assumeRole(request, clamp.seconds, signal), clamp };
+    return { session: await this.#asked(request, () => ask(clamp.seconds)), clamp };
   }
 
-  async #assumeRole(request: IssueRequest, durationSeconds: number, signal: AbortSignal | undefined): Promise<Session> {
+  /** Gets whatever has to be there before STS can be asked. */
+  async #asker(request: IssueRequest, signal: AbortSignal | undefined): Promise<Ask> {
+    const { sts } = this.#o;
+    const input = sessionOf(request);
+    if (request.serviceAccount === undefined)
+      return (durationSeconds) => sts.assumeRole({ ...input, durationSeconds }, signal);
+    const token = await this.#token({ ...request.serviceAccount, namespace: request.namespace }, request, signal);
+    return (durationSeconds) => sts.assumeRoleWithWebIdentity({ ...input, token, durationSeconds }, signal);
+  }
+
+  async #token(account: TokenRequest, request: IssueRequest, signal: AbortSignal | undefined): Promise<SecretValue> {
     try {
-      return await this.#sts.assumeRole({ ...sessionOf(request), durationSeconds }, signal);
+      return await serviceAccountToken(this.#o.cluster, account, signal);
     } catch (error) {
-      if (isThrottle(error)) this.#admission.throttled(bucketOf(request));
+      // AWS was not asked.
+      this.#o.admission.refund(bucketOf(request));
+      throw error;
+    }
+  }
+
+  async #asked(request: IssueRequest, ask: () => Promise<Session>): Promise<Session> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (isThrottle(error)) this.#o.admission.throttled(bucketOf(request));
       throw error;
     }
   }
@@ -99,11 +126,18 @@ function sessionOf(request: IssueRequest): AssumeRoleInput {
 }
 
 /** The bucket to claim a token of before `issue`. */
-export function bucketOf(request: Pick<IssueRequest, 'caller' | 'region'>): string {
-  return bucketName(request.caller, request.region, 'AssumeRole');
+export function bucketOf(request: Pick<IssueRequest, 'caller' | 'roleArn' | 'region'>): string {
+  const operation = request.caller === undefined ? 'AssumeRoleWithWebIdentity' : 'AssumeRole';
+  return bucketName(payerOf(request), request.region, operation);
 }
 
 /** The bucket of the registry's tokens, to be looked at before `issue`; undefined where none is asked for. */
-export function ecrBucketOf({ caller, ecrRegion }: Pick<IssueRequest, 'caller' | 'ecrRegion'>): string | undefined {
-  return ecrRegion === undefined ? undefined : bucketName(caller, ecrRegion, 'GetAuthorizationToken');
+export function ecrBucketOf(request: Pick<IssueRequest, 'caller' | 'roleArn' | 'ecrRegion'>): string | undefined {
+  const { ecrRegion } = request;
+  return ecrRegion === undefined ? undefined : bucketName(payerOf(request), ecrRegion, 'GetAuthorizationToken');
+}
+
+/** On whose limits the calls of a request count: without a caller on those of the role's account. */
+function payerOf({ caller, roleArn }: Pick<IssueRequest, 'caller' | 'roleArn'>): Parameters<typeof bucketName>[0] {
+  return caller ?? { ...ownerOf(roleArn), arn: roleArn, role: 'web-identity' };
 }

@@ -1,3 +1,4 @@
+import { authDefaults, serviceAccountOf } from '../api/auth.ts';
 import type { RoleGrant, RoleGrantSpec, Terms } from '../api/role-grant.ts';
 import { fieldDenied } from './grant-messages.ts';
 import type { GrantDecision, GrantRequest } from './grants.ts';
@@ -7,9 +8,11 @@ export function combine(grants: readonly RoleGrant[]): Terms {
   const of = <Field extends keyof RoleGrantSpec>(field: Field) => grants.flatMap(({ spec }) => setValues(spec[field]));
   const durations = of('maxDurationSeconds');
   const secretTypes = intersection(of('secretTypes'));
+  const auth = intersection(of('auth'));
   return {
     ...(durations.length === 0 ? {} : { maxDurationSeconds: Math.min(...durations) }),
     ...(secretTypes === undefined ? {} : { secretTypes }),
+    ...(auth === undefined ? {} : { auth }),
     sessionName: firstSet(['Derived', 'Any'], of('sessionName')) ?? 'Derived',
     sourceIdentity: firstSet(['Derived', 'Any', 'None'], of('sourceIdentity')) ?? 'None',
     tenantTagKeys: intersection(of('tenantTagKeys')) ?? [],
@@ -42,13 +45,19 @@ interface Problem {
   isReason(spec: RoleGrantSpec): boolean;
 }
 
-/** Why a field of the object is not allowed; undefined where all are. */
+type Check = (terms: Terms, spec: GrantRequest['spec']) => Problem | undefined;
+
+/**
+ * Why a field of the object is not allowed; undefined where all are. What is not signed with the operator's identity is
+ * bound by the auth types alone.
+ */
 export function fieldProblem(
   matching: readonly RoleGrant[],
   terms: Terms,
   request: GrantRequest,
 ): GrantDecision | undefined {
-  for (const check of [secretTypeProblem, sessionNameProblem, sourceIdentityProblem, tagProblem]) {
+  const ofSession: Check[] = [secretTypeProblem, sessionNameProblem, sourceIdentityProblem, tagProblem];
+  for (const check of [authProblem, ...(isSignedByOperator(request.spec) ? ofSession : [])]) {
     const found = check(terms, request.spec);
     if (found === undefined) continue;
     const reasons = matching.filter(({ spec }) => found.isReason(spec));
@@ -56,6 +65,23 @@ export function fieldProblem(
     return fieldDenied(request, reasons.length > 0 ? reasons : matching, { ...found, field });
   }
   return undefined;
+}
+
+/** Whether the operator's own identity is used for the object. */
+export function isSignedByOperator(spec: GrantRequest['spec']): boolean {
+  return serviceAccountOf(spec) === undefined;
+}
+
+function authProblem(terms: Terms, { auth }: GrantRequest['spec']): Problem | undefined {
+  const type = auth?.type ?? authDefaults.type;
+  if (terms.auth === undefined || terms.auth.includes(type)) return undefined;
+  const accepted = terms.auth.join(', ') || 'no type that all of them allow';
+  return {
+    field: 'auth.type',
+    problem: `auth.type ${type} is not allowed`,
+    fix: `use one of: ${accepted}; or widen spec.auth`,
+    isReason: (spec) => spec.auth !== undefined,
+  };
 }
 
 function secretTypeProblem(terms: Terms, { secretType }: GrantRequest['spec']): Problem | undefined {

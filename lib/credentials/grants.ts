@@ -1,7 +1,7 @@
 import type { AWSAssumeRoleSpec } from '../api/aws-assume-role.ts';
 import type { NamespaceSelection, RoleGrant, Terms } from '../api/role-grant.ts';
 import { denied } from './grant-messages.ts';
-import { combine, fieldProblem } from './grant-terms.ts';
+import { combine, fieldProblem, isSignedByOperator } from './grant-terms.ts';
 import { matchSelector } from './label-selector.ts';
 import { matchGlob, matchRole } from './role-pattern.ts';
 
@@ -17,24 +17,32 @@ export interface GrantRequest {
   /** The operator's own identity: what `self` in a pattern stands for. */
   self: { accountId: string; partition: string };
   /** The spec of the object; only the fields that terms restrict are read. */
-  spec: Pick<AWSAssumeRoleSpec, 'secretType' | 'sessionName' | 'sourceIdentity' | 'sessionTags'>;
+  spec: Pick<AWSAssumeRoleSpec, 'auth' | 'secretType' | 'sessionName' | 'sourceIdentity' | 'sessionTags'>;
 }
 
 /** The answer. `field` is set where the role is granted but a field of the object is not, as `spec.sessionName`. */
 export type GrantDecision =
-  | { allowed: true; terms: Terms /** Names of the grants that matched, sorted. */; grants: string[] }
+  | {
+      allowed: true;
+      terms: Terms;
+      /** Names of the grants that matched, sorted; none where none is needed. */
+      grants: string[];
+    }
   | { allowed: false; field?: string; message: string };
 
 /**
- * May this namespace use this role, and on which terms? Denied unless a grant matches namespace and role.
+ * May this namespace use this role, and on which terms? Denied unless a grant matches namespace and role. What is asked for
+ * with another identity than the operator's needs no grant, but is bound by the auth types of those that match.
  * The result depends on the set of the grants alone, not on their order. A grant that is being deleted counts no more.
  */
 export function evaluate(grants: Iterable<RoleGrant>, request: GrantRequest): GrantDecision {
   const all = [...grants];
   const matching = all.filter((grant) => matches(grant, request)).sort(byName);
-  if (matching.length === 0) return { allowed: false, message: denied(request, all) };
-  const terms = combine(matching);
-  return fieldProblem(matching, terms, request) ?? { allowed: true, terms, grants: matching.map(nameOf) };
+  const isSigned = isSignedByOperator(request.spec);
+  if (isSigned && matching.length === 0) return { allowed: false, message: denied(request, all) };
+  const problem = fieldProblem(matching, combine(matching), request);
+  if (problem !== undefined) return problem;
+  return { allowed: true, terms: combine(isSigned ? matching : []), grants: isSigned ? matching.map(nameOf) : [] };
 }
 
 /** Whether a grant speaks of the namespace and the role of the request. */

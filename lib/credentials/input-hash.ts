@@ -18,6 +18,7 @@ const issueFields = [
   'region',
   'externalId',
   'sessionName',
+  'auth',
   'sourceIdentity',
   'sessionPolicy',
   'policyArns',

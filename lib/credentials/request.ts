@@ -1,6 +1,7 @@
+import { type ServiceAccountIdentity, serviceAccountOf } from '../api/auth.ts';
 import { type AWSAssumeRole, type AWSAssumeRoleSpec, withDefaults } from '../api/aws-assume-role.ts';
 import type { Terms } from '../api/role-grant.ts';
-import type { CallerIdentity } from '../aws/options.ts';
+import { type CallerIdentity, ownerOf } from '../aws/options.ts';
 import { RolevendError } from '../errors.ts';
 import { type Clamp, type ClampReason, effectiveDuration } from './duration.ts';
 import { parseRegistry } from './ecr-host.ts';
@@ -12,8 +13,10 @@ export interface IssueRequest {
   namespace: string;
   name: string;
   roleArn: string;
-  /** Whose credentials sign the request. */
-  caller: CallerIdentity;
+  /** Whose credentials sign the request; undefined where a ServiceAccount's token stands in for them. */
+  caller?: CallerIdentity;
+  /** The ServiceAccount whose token is exchanged, in `namespace`. */
+  serviceAccount?: ServiceAccountIdentity;
   sessionName: string;
   externalId?: string;
   sourceIdentity?: string;
@@ -35,7 +38,8 @@ export interface RequestInput {
   object: Pick<AWSAssumeRole, 'metadata' | 'spec'>;
   /** What the matching grants say together. */
   terms: Partial<Pick<Terms, 'maxDurationSeconds' | 'sourceIdentity'>>;
-  caller: CallerIdentity;
+  /** The operator's own identity; it may be missing where the spec needs none (`needsCaller`). */
+  caller: CallerIdentity | undefined;
   /** Region of the operator. */
   region: string;
   /**
@@ -50,22 +54,26 @@ export interface RequestInput {
  * @throws RolevendError `InvalidSpec` (stop) where it means none; CRD validation has caught nearly all such objects
  */
 export function issueRequest(input: RequestInput): IssueRequest {
-  const { object, caller, terms } = input;
+  const { object, terms } = input;
   const { namespace = '', name } = object.metadata;
   const spec = withDefaults(object.spec);
+  const roleArn = roleArnOf(spec, input.caller);
+  const serviceAccount = serviceAccountOf(spec);
+  const caller = serviceAccount === undefined ? input.caller : undefined;
   const region = spec.region ?? input.region;
   const { seconds, clamps } = effectiveDuration({
     requested: spec.durationSeconds,
     grantSeconds: terms.maxDurationSeconds,
-    isSession: caller.isSession,
+    isSession: caller?.isSession ?? false,
     roleSeconds: input.roleSeconds,
   });
   const derived = terms.sourceIdentity === 'Derived' ? { sourceIdentity: defaultSessionName(namespace, name) } : {};
   return {
     namespace,
     name,
-    roleArn: roleArnOf(object.spec, caller),
-    caller,
+    roleArn,
+    ...(caller !== undefined && { caller }),
+    ...(serviceAccount !== undefined && { serviceAccount }),
     sessionName: spec.sessionName ?? defaultSessionName(namespace, name),
     ...sessionOf(spec),
     ...derived,
@@ -73,7 +81,11 @@ export function issueRequest(input: RequestInput): IssueRequest {
     clamps,
     region,
     ...(spec.secretType === 'EcrDockerConfigJson' && { ecrRegion: ecrRegionOf(spec.ecrRepositoryUrl ?? '', region) }),
-    inputHash: inputHash({ spec: object.spec, terms: { ...changedByGrants(clamps), ...derived }, caller }),
+    inputHash: inputHash({
+      spec: object.spec,
+      terms: { ...changedByGrants(clamps), ...derived },
+      caller: caller ?? ownerOf(roleArn),
+    }),
   };
 }
 
@@ -102,16 +114,22 @@ function checkPolicy(policy: string): void {
   }
 }
 
+/** Whether nothing can be asked for without the operator's own identity. */
+export function needsCaller(spec: Pick<AWSAssumeRoleSpec, 'auth' | 'roleArn'>): boolean {
+  return serviceAccountOf(spec) === undefined || spec.roleArn === undefined;
+}
+
 /**
  * The ARN of the role: as written, or the name in the account and partition of the operator's own identity.
- * @throws RolevendError `InvalidSpec` when the spec names no role
+ * @throws RolevendError `InvalidSpec` when the spec names no role, or only the name of one and `caller` is not known
  */
 export function roleArnOf(
   spec: Pick<AWSAssumeRoleSpec, 'roleArn' | 'roleName'>,
-  caller: Pick<CallerIdentity, 'partition' | 'accountId'>,
+  caller: Pick<CallerIdentity, 'partition' | 'accountId'> | undefined,
 ): string {
   if (spec.roleArn !== undefined) return spec.roleArn;
-  if (spec.roleName !== undefined) return `arn:${caller.partition}:iam::${caller.accountId}:role/${spec.roleName}`;
+  if (spec.roleName !== undefined && caller !== undefined)
+    return `arn:${caller.partition}:iam::${caller.accountId}:role/${spec.roleName}`;
   throw invalidSpec('set exactly one of spec.roleName and spec.roleArn');
 }
 

@@ -55,6 +55,17 @@ export const anySpec = fc.record(
     ),
     externalId: mostly('abc', text),
     sessionName: mostly('abc', text),
+    auth: mostly<object>(
+      {},
+      fc.record(
+        {
+          type: fc.constantFrom('Operator', 'ServiceAccount', 'x'),
+          serviceAccountRef: fc.record({ name: mostly('app', text) }),
+          audience: mostly('sts.amazonaws.com', text),
+        },
+        { requiredKeys: [] },
+      ),
+    ),
     sourceIdentity: mostly('abc', text),
     sessionPolicy: mostly(
       '{}',
@@ -119,5 +130,6 @@ export const anyGrant = fc.record({
     { minLength: 1, maxLength: 3 },
   ),
   sourceIdentity: mostly('Any', fc.constantFrom('None', 'Derived', 'x')),
+  auth: fc.array(fc.constantFrom('Operator', 'ServiceAccount'), { maxLength: 2 }),
   tenantTagKeys: fc.array(mostly('team', text), { maxLength: 2 }),
 });

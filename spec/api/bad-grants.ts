@@ -94,6 +94,12 @@ export const badGrants: readonly BadSpec[] = [
     says: 'supported values: "Derived", "Any"',
   },
   {
+    title: 'an unknown auth type',
+    spec: having({ auth: ['Pod'] }),
+    field: 'spec.auth',
+    says: 'supported values: "Operator", "ServiceAccount"',
+  },
+  {
     title: 'an unknown rule for source identities',
     spec: having({ sourceIdentity: 'any' }),
     field: 'spec.sourceIdentity',
@@ -121,6 +127,7 @@ export const goodGrants: readonly object[] = [
   expression({ key: 'team', operator: 'NotIn', values: ['a', ''] }),
   expression({ key: 'team', operator: 'DoesNotExist' }),
   having({ maxDurationSeconds: 43_200, secretTypes: ['Map', 'File'], sessionName: 'Any' }),
+  having({ auth: ['ServiceAccount', 'Operator'] }),
   having({ sourceIdentity: 'Derived', tenantTagKeys: ['team', 'cost center'] }),
   having({ sourceIdentity: 'None', tenantTagKeys: [] }),
 ];

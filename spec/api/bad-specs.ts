@@ -1,3 +1,4 @@
+import { badAuth, goodAuth } from './bad-auth.ts';
 import { badSessions, goodSessions } from './bad-sessions.ts';
 
 /** A spec that must be refused, by the API server and by our own code alike. */
@@ -282,7 +283,7 @@ export const badSpecs: readonly BadSpec[] = [
   ...names,
   ...copied,
   ...malformedCopies,
-  ...badSessions.map(({ change, ...bad }) => ({ ...bad, spec: having(change) })),
+  ...[...badSessions, ...badAuth].map(({ change, ...bad }) => ({ ...bad, spec: having(change) })),
 ];
 
 /** Specs of AWSAssumeRole that are accepted. */
@@ -303,5 +304,5 @@ export const goodSpecs: readonly object[] = [
   }),
   labels({ 'app.kubernetes.io/name': 'x', 'argocd.argoproj.io/secret-type': 'repository', team: '' }),
   annotated({ 'app.kubernetes.io/x': 'any text\nof any kind', 'example.com/aws-assume-role': 'x' }),
-  ...goodSessions.map(having),
+  ...[...goodSessions, ...goodAuth].map(having),
 ];

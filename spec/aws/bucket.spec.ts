@@ -25,6 +25,21 @@ describe('TokenBucket', () => {
     expect(takeAll(bucket, 3_600_000)).toBe(500);
   });
 
+  it('takes back a token that was not used, but never holds more than its burst', () => {
+    const bucket = new TokenBucket(settings, 0);
+    bucket.take(0);
+    bucket.refund(0);
+    bucket.refund(0);
+    expect(bucket.tokens(0)).toBe(500);
+  });
+
+  it('is full again when nothing is left of what was taken or throttled', () => {
+    const bucket = new TokenBucket(settings, 0);
+    const seen = [bucket.isFull(0), bucket.take(0) && bucket.isFull(0), bucket.isFull(5)];
+    bucket.throttled(1000);
+    expect([...seen, bucket.isFull(2000), bucket.isFull(60_000)]).toEqual([true, false, true, false, true]);
+  });
+
   it('is emptied and halved by a throttled answer', () => {
     const bucket = new TokenBucket(settings, 0);
     bucket.throttled(0);

@@ -234,7 +234,37 @@ describe('the advice for AccessDenied', () => {
     expect(denied(about)).toContain('{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}');
   });
 
-  it('speaks of the OIDC provider for web identity', () => {
-    expect(denied({ operation: 'AssumeRoleWithWebIdentity' })).toContain('OIDC provider');
+  const claims = {
+    issuer: 'https://oidc.eks.eu-west-1.amazonaws.com/id/ABC',
+    subject: 'system:serviceaccount:team-a:app',
+    audience: 'sts.amazonaws.com',
+  };
+  const provider = 'arn:aws:iam::210987654321:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABC';
+  const exchange = { operation: 'AssumeRoleWithWebIdentity', claims };
+
+  it('prints the one statement that lets a ServiceAccount in', () => {
+    const sub = '"oidc.eks.eu-west-1.amazonaws.com/id/ABC:sub":"system:serviceaccount:team-a:app"';
+    const aud = '"oidc.eks.eu-west-1.amazonaws.com/id/ABC:aud":"sts.amazonaws.com"';
+    expect(denied(exchange)).toBe(
+      [
+        `STS AssumeRoleWithWebIdentity for ${ROLE} in eu-west-1 failed (AccessDenied, request id req-1).`,
+        'The role may not exist, or its trust policy lacks a statement.',
+        `Trust policy of ${ROLE}: {"Effect":"Allow","Principal":{"Federated":"${provider}"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{${sub},${aud}}}}`,
+      ].join(' '),
+    );
+  });
+
+  it('names the OIDC provider that AWS lacks for a token', () => {
+    const { message } = mapped(thrown('InvalidIdentityTokenException', 400), { ...context, ...exchange });
+    expect(message).toContain(
+      `AWS does not accept the token of system:serviceaccount:team-a:app: the account of the role needs the IAM OIDC provider ${provider} with the audience sts.amazonaws.com`,
+    );
+    expect(message).not.toContain(QUOTED);
+  });
+
+  it('speaks of the OIDC provider where the token cannot be read', () => {
+    const about = { operation: 'AssumeRoleWithWebIdentity' };
+    const refused = mapped(thrown('InvalidIdentityToken', 400), { ...context, ...about }).message;
+    for (const message of [denied(about), refused]) expect(message).toContain('OIDC provider');
   });
 });

@@ -29,6 +29,25 @@ describe('Admission', () => {
     expect([claim('k3'), claim('k4'), subject.waiting()]).toEqual([true, true, 0]);
   });
 
+  it('keeps no bucket that is as good as new, however many names come by', async () => {
+    const { subject, claim, clock, metrics } = admission();
+    claim('a1');
+    claim('a2');
+    claim('waits');
+    const name = (number: number) => `${number}/x eu-west-1 AssumeRole`;
+    for (let number = 0; number < 1000; number += 1) {
+      subject.claim(name(number), `k${number}`, { namespace: 'b', validUntil: undefined });
+      if (number % 100 === 99) await clock.advance(0);
+    }
+    await clock.advance(100);
+    expect(subject.claim(BUCKET, 'waits', { namespace: 'a', validUntil: undefined })).toBe(true);
+    await clock.advance(10_000);
+    subject.charge(name(5));
+    subject.charge('new/x eu-west-1 AssumeRole');
+    const { values = [] } = (await metrics.getSingleMetric('rolevend_sts_bucket_tokens')?.get()) ?? {};
+    expect(values.map(({ labels }) => labels['identity'])).toEqual(['5/x', 'new/x']);
+  });
+
   it('gives a granted token once', async () => {
     const { claim, clock } = admission({ qps: 1, burst: 1 });
     claim('first');

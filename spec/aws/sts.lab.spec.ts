@@ -40,6 +40,9 @@ function connect(options: Partial<AwsOptions> = {}): Aws {
   return aws;
 }
 
+/** Nothing here needs the token of a ServiceAccount. */
+const cluster = { createToken: () => Promise.reject(new Error('no cluster')) };
+
 function admission() {
   return new Admission({ clock: systemClock, metrics: createMetrics(), onGranted: () => {} });
 }
@@ -164,7 +167,7 @@ describe('an issue', () => {
     const roleArn = await role('short', { maxSessionDuration: 3600 });
     const aws = connect();
     const caller = await callerOf(aws);
-    const issuer = new AssumeRoleIssuer({ ...aws, admission: admission() });
+    const issuer = new AssumeRoleIssuer({ ...aws, cluster, admission: admission() });
     const result = await issuer.issue(request({ caller }, roleArn, 43_200));
     expect({
       seconds: result.effectiveDurationSeconds,
@@ -182,7 +185,7 @@ describe('an issue', () => {
     const roleArn = await role('puller', { policies: ['ecr:GetAuthorizationToken'] });
     const aws = connect();
     const caller = await callerOf(aws);
-    const issuer = new AssumeRoleIssuer({ ...aws, admission: admission() });
+    const issuer = new AssumeRoleIssuer({ ...aws, cluster, admission: admission() });
     const { session, ecr } = await issuer.issue(
       request({ caller }, roleArn, 900, `${lab.accountId}.dkr.ecr.us-east-2.amazonaws.com`),
     );
@@ -204,7 +207,7 @@ describe('an issue', () => {
     const roleArn = await role('no-puller');
     const aws = connect();
     const caller = await callerOf(aws);
-    const issuer = new AssumeRoleIssuer({ ...aws, admission: admission() });
+    const issuer = new AssumeRoleIssuer({ ...aws, cluster, admission: admission() });
     const refused = issuer.issue(request({ caller }, roleArn, 900, `${lab.accountId}.dkr.ecr.us-east-2.amazonaws.com`));
     await expect(refused).rejects.toMatchObject({
       code: 'AccessDenied',
@@ -217,7 +220,7 @@ describe('an issue', () => {
     const aws = connect();
     const caller = await callerOf(aws);
     const limits = admission();
-    const issuer = new AssumeRoleIssuer({ ...aws, admission: limits });
+    const issuer = new AssumeRoleIssuer({ ...aws, cluster, admission: limits });
     lab.gateway.fail({ action: 'AssumeRole', with: 'Throttling' });
     const one = request({ caller }, roleArn, 900);
     await expect(issuer.issue(one)).rejects.toMatchObject({ code: 'Throttling', consequence: 'retry' });

@@ -48,17 +48,22 @@ describe('an operator with the rights of the chart', () => {
 
   /** Makes a namespace with the chart's ServiceAccount and its rights. */
   async function openChartSite(scope: Case['scope']): Promise<Site> {
-    const { helmPath, kubectlInput } = shop.plane;
     const site = await openSite(shop);
     const { name } = site.ns;
-    const scoped = scope === 'one' ? ['--set', `rbac.namespaces={${name}}`] : [];
+    cleanUps.push(site.close);
+    await applyChart(name, scope === 'one' ? ['--set', `rbac.namespaces={${name}}`] : []);
+    return site;
+  }
+
+  /** Gives what the chart gives the operator with these values. */
+  async function applyChart(namespace: string, values: string[]): Promise<void> {
+    const { helmPath, kubectlInput } = shop.plane;
     const templates = ['rbac', 'serviceaccount'].flatMap((file) => ['--show-only', `templates/${file}.yaml`]);
-    const release = [`rolevend-${name}`, chart, '--namespace', name, '--set', 'serviceAccount.name=rolevend'];
-    const { stdout, stderr } = await run([helmPath, 'template', ...release, ...scoped, ...templates]);
-    cleanUps.push(() => kubectlInput(stdout, 'delete', '--wait=false', '--filename', '-'), site.close);
+    const release = [`rolevend-${namespace}`, chart, '--namespace', namespace, '--set', 'serviceAccount.name=rolevend'];
+    const { stdout, stderr } = await run([helmPath, 'template', ...release, ...values, ...templates]);
+    cleanUps.unshift(() => kubectlInput(stdout, 'delete', '--wait=false', '--ignore-not-found', '--filename', '-'));
     const applied = await kubectlInput(stdout, 'apply', '--filename', '-');
     if (applied.code !== 0) throw new Error(`${stderr}${applied.stderr}`);
-    return site;
   }
 
   async function start(name: string, site: Site, roleName: string, env: Record<string, string>): Promise<void> {
@@ -134,6 +139,33 @@ describe('an operator with the rights of the chart', () => {
     expect(await troubles(operator)).toEqual(none);
   });
 
+  test('exchanges the token of a ServiceAccount only in namespaces that the chart is told of', async () => {
+    const { site, operator } = installations.get('keys') as { site: Site; operator: RolevendProcess };
+    const { aws } = shop;
+    const { name: namespace } = site.ns;
+    const provider = `arn:aws:iam::${aws.accountId}:oidc-provider/${new URL(shop.plane.issuer).host}`;
+    const roleArn = await aws.createRole('reports', {
+      trust: trustServiceAccount(provider, { namespace, name: 'default' }),
+    });
+    const auth = { type: 'ServiceAccount', serviceAccountRef: { name: 'default' } } as const;
+    await site.apply('web', { roleArn, auth });
+    const refused = await eventually('the refusal', async () => {
+      const { conditions = [] } = (await site.object('web')).status ?? {};
+      return conditions.find(({ reason }) => reason === 'TokenRequestForbidden');
+    });
+    expect(refused).toMatchObject({ message: expect.stringContaining(`serviceAccountAuth.namespaces={${namespace}}`) });
+    expect(aws.gateway.count('AssumeRoleWithWebIdentity', { role: roleArn })).toBe(0);
+    await applyChart(namespace, [
+      ...['--set', `rbac.namespaces={${namespace}}`],
+      ...['--set', `serviceAccountAuth.namespaces={${namespace}}`],
+    ]);
+    await site.ready('web');
+    const [session] = aws.gateway.issued().filter((one) => one.roleArn === roleArn);
+    expect(session?.caller).toBe(`system:serviceaccount:${namespace}:default`);
+    const tokens = (await operator.ask('/metrics')).body.match(/rest_client_requests_total\{.*code="40[13]"\} \d+/g);
+    expect(tokens).toHaveLength(1);
+  });
+
   test.each(cases)(
     'vends with $name, renews its own session in time and reads the new token',
     async ({ name, action }) => {
@@ -142,7 +174,9 @@ describe('an operator with the rights of the chart', () => {
       const callers = () => [...new Set(site.calls().map(({ caller }) => caller))];
       await eventually('the third session of its own to vend', () => callers().length >= 3, RENEWAL_LIMIT_MS);
 
-      const own = shop.aws.gateway.issued().filter((session) => session.action === action);
+      const isOwn = ({ caller }: { caller: string | undefined }) =>
+        accounts.some((account) => caller === `system:serviceaccount:${namespace}:${account}`);
+      const own = shop.aws.gateway.issued().filter((session) => session.action === action && isOwn(session));
       expect(own.slice(0, 3).map(({ caller }) => caller)).toEqual(
         ['rolevend', 'successor', 'successor'].map((account) => `system:serviceaccount:${namespace}:${account}`),
       );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SecretValue, type Session } from '../../lib/api/credentials.ts';
 import { AwsError, type Trouble } from '../../lib/aws/errors.ts';
-import type { AssumeRoleInput } from '../../lib/aws/sts.ts';
+import type { AssumeRoleInput, WebIdentityInput } from '../../lib/aws/sts.ts';
 import { AssumeRoleIssuer, bucketOf, ecrBucketOf } from '../../lib/credentials/assume-role.ts';
 import { clampTo } from '../../lib/credentials/duration.ts';
 import type { IssueRequest } from '../../lib/credentials/request.ts';
@@ -40,17 +40,33 @@ function failure(code: string, trouble: Trouble): AwsError {
 }
 
 /** An issuer whose STS gives the answers in turn, and a record of what it did. */
-function issuer(answers: (Session | Error)[], registry: typeof ecr | Error = ecr) {
+function issuer(answers: (Session | Error)[], registry: typeof ecr | Error = ecr, token: string | Error = 'jwt') {
   const asked: AssumeRoleInput[] = [];
+  const exchanged: WebIdentityInput[] = [];
+  const tokens: object[] = [];
+  const answer = () => {
+    const next = answers.shift() ?? failure('NothingMore', 'other');
+    if (next instanceof Error) throw next;
+    return next;
+  };
   const registries: string[] = [];
   const admission: string[] = [];
   const subject = new AssumeRoleIssuer({
     sts: {
       assumeRole: async (input) => {
         asked.push(input);
-        const answer = answers.shift() ?? failure('NothingMore', 'other');
-        if (answer instanceof Error) throw answer;
-        return answer;
+        return answer();
+      },
+      assumeRoleWithWebIdentity: async (input) => {
+        exchanged.push(input);
+        return answer();
+      },
+    },
+    cluster: {
+      createToken: async (ref, spec) => {
+        tokens.push({ ...ref, ...spec });
+        if (token instanceof Error) throw token;
+        return { token, expiresAt: 0 };
       },
     },
     ecr: {
@@ -63,9 +79,10 @@ function issuer(answers: (Session | Error)[], registry: typeof ecr | Error = ecr
     admission: {
       throttled: (name) => admission.push(`throttled ${name}`),
       charge: (name) => admission.push(`charged ${name}`),
+      refund: (name) => admission.push(`refunded ${name}`),
     },
   });
-  return { subject, asked, registries, admission };
+  return { subject, asked, exchanged, tokens, registries, admission };
 }
 
 describe('AssumeRoleIssuer', () => {
@@ -147,5 +164,57 @@ describe('AssumeRoleIssuer', () => {
 
   it('names the bucket to claim a token of', () => {
     expect(bucketOf(request)).toBe(BUCKET);
+  });
+});
+
+describe('for a ServiceAccount', () => {
+  const {
+    caller: _,
+    externalId: __,
+    sourceIdentity: ___,
+    sessionTags: ____,
+    transitiveTagKeys: _____,
+    ...rest
+  } = request;
+  const ofAccount: IssueRequest = { ...rest, serviceAccount: { name: 'app', audience: 'sts.amazonaws.com' } };
+  const bucket = '123456789012/web-identity eu-west-1 AssumeRoleWithWebIdentity';
+
+  it('exchanges a fresh token of the namespace and asks as nobody else', async () => {
+    const { subject, asked, exchanged, tokens, admission } = issuer([session]);
+    expect((await subject.issue(ofAccount)).session).toBe(session);
+    const { roleArn, sessionName, region, durationSeconds, sessionPolicy, policyArns } = ofAccount;
+    const said = { roleArn, sessionName, region, durationSeconds, sessionPolicy, policyArns };
+    expect(exchanged).toEqual([{ ...said, token: expect.any(SecretValue) }]);
+    expect(exchanged[0]?.token.reveal()).toBe('jwt');
+    expect({ asked, tokens, admission }).toEqual({
+      asked: [],
+      tokens: [{ namespace: 'team-a', name: 'app', audiences: ['sts.amazonaws.com'], expirationSeconds: 600 }],
+      admission: [],
+    });
+  });
+
+  it('tries a refused duration once with an hour and the same token', async () => {
+    const { subject, exchanged, tokens, admission } = issuer([failure('ValidationError', 'duration'), session]);
+    expect((await subject.issue(ofAccount)).clamps).toEqual([clampTo('RoleMaximum', 3600)]);
+    expect(exchanged.map(({ durationSeconds }) => durationSeconds)).toEqual([43_200, 3600]);
+    expect([tokens.length, admission]).toEqual([1, [`charged ${bucket}`]]);
+  });
+
+  it('gives the rate token back where there was no token to exchange', async () => {
+    const missing = new Error('no token');
+    const { subject, exchanged, admission } = issuer([session], ecr, missing);
+    await expect(subject.issue(ofAccount)).rejects.toBe(missing);
+    expect([exchanged, admission]).toEqual([[], [`refunded ${bucket}`]]);
+  });
+
+  it('has buckets of its own, by the account of the role', async () => {
+    expect([bucketOf(ofAccount), ecrBucketOf({ ...ofAccount, ecrRegion: 'us-east-2' })]).toEqual([
+      bucket,
+      '123456789012/web-identity us-east-2 GetAuthorizationToken',
+    ]);
+    const throttled = failure('Throttling', 'throttled');
+    const { subject, admission } = issuer([throttled]);
+    await expect(subject.issue(ofAccount)).rejects.toBe(throttled);
+    expect(admission).toEqual([`throttled ${bucket}`]);
   });
 });

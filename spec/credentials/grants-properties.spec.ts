@@ -23,6 +23,7 @@ const spec: fc.Arbitrary<RoleGrantSpec> = fc.record(
     sessionName: fc.constantFrom('Derived', 'Any'),
     sourceIdentity: fc.constantFrom('None', 'Derived', 'Any'),
     tenantTagKeys: fc.subarray([...tagKeys]),
+    auth: fc.subarray(['Operator', 'ServiceAccount'], { minLength: 1 }),
   },
   { requiredKeys: ['namespaces', 'roles'] },
 );
@@ -90,6 +91,7 @@ describe('any set of grants', () => {
         for (const { spec: limits } of list.filter((grant) => matches(grant, asked))) {
           expect(limits.secretTypes ?? types).toContain(asked.spec.secretType);
           expect(decision.terms.maxDurationSeconds ?? 0).toBeLessThanOrEqual(limits.maxDurationSeconds ?? 43_200);
+          expect(limits.auth ?? ['Operator']).toContain('Operator');
           if (asked.spec.sessionName !== undefined) expect(limits.sessionName).not.toBe('Derived');
           if (asked.spec.sourceIdentity !== undefined) expect(limits.sourceIdentity).not.toBe('Derived');
           expect(limits.tenantTagKeys ?? tagKeys).toEqual(

@@ -254,6 +254,39 @@ describe('what is denied', () => {
     expect(evaluate([open], request({ spec })).allowed).toBe(true);
   });
 
+  const operated = { secretType: 'Map' } as const;
+  const ofAccount = {
+    ...operated,
+    sessionName: 'audit',
+    auth: { type: 'ServiceAccount', serviceAccountRef: { name: 'app' } },
+  } as const;
+  const terms = { sessionName: 'Derived', sourceIdentity: 'None', tenantTagKeys: [] };
+
+  it('is not the token of a ServiceAccount, which no grant has to allow and whose terms none sets', () => {
+    for (const grants of [[], [grant('other', named('x'))], [grant('limits', { secretTypes: ['File'] })]]) {
+      expect(evaluate(grants, request({ spec: ofAccount }))).toEqual({ allowed: true, terms, grants: [] });
+    }
+    expect(evaluate([], request({ spec: operated })).allowed).toBe(false);
+  });
+
+  it.each([
+    ['ServiceAccount', ofAccount, ['Operator']],
+    ['Operator', operated, ['ServiceAccount']],
+    ['Operator', { ...operated, auth: { type: 'Operator' } }, ['ServiceAccount']],
+  ] as const)('is auth.type %s where a matching grant leaves it out', (type, spec, auth) => {
+    const grants = [grant('a', { auth: ['Operator', 'ServiceAccount'] }), grant('b', { auth: [...auth] }), grant('c')];
+    expect(evaluate(grants, request({ spec }))).toEqual({
+      allowed: false,
+      field: 'spec.auth.type',
+      message:
+        `auth.type ${type} is not allowed for namespace team-a and role ${ROLE}: use one of: ${auth[0]}; or widen spec.auth in RoleGrant a b. ` +
+        'Show the terms: kubectl get rolegrants a b -o yaml',
+    });
+    expect(evaluate([grant('b', { ...named('x'), auth: [...auth] }), grant('c')], request({ spec })).allowed).toBe(
+      true,
+    );
+  });
+
   it('names three grants at most', () => {
     const grants = ['d', 'c', 'b', 'a'].map((name) => grant(name, { secretTypes: ['File'] }));
     expect(evaluate(grants, request())).toMatchObject({ message: expect.stringMatching(/RoleGrant a b c\. /) });

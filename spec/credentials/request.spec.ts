@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
 import type { CallerIdentity } from '../../lib/aws/options.ts';
-import { issueRequest, type RequestInput, roleArnOf } from '../../lib/credentials/request.ts';
+import { issueRequest, needsCaller, type RequestInput, roleArnOf } from '../../lib/credentials/request.ts';
 
 const user: CallerIdentity = {
   arn: 'arn:aws-cn:iam::123456789012:user/ci',
@@ -87,6 +87,46 @@ describe('issueRequest', () => {
     expect(derived?.inputHash).not.toBe(plain.inputHash);
   });
 
+  const account = { type: 'ServiceAccount', serviceAccountRef: { name: 'app' } } as const;
+  const roleArn = 'arn:aws-us-gov:iam::210987654321:role/x';
+
+  it('names the ServiceAccount whose token is exchanged, and nothing of the operator enters', () => {
+    const spec = { roleArn, secretName: 'aws', secretType: 'Map', auth: account, durationSeconds: 43_200 } as const;
+    const object = { metadata: { namespace: 'team-a', name: 'reader' }, spec };
+    const session = { ...user, isSession: true, role: 'operator' };
+    const [alone, withOperator] = [undefined, session].map((caller) => issueRequest(input({}, { object, caller })));
+    expect(withOperator).toEqual(alone);
+    const { inputHash, ...request } = alone ?? { inputHash: '' };
+    expect(request).toEqual({
+      namespace: 'team-a',
+      name: 'reader',
+      roleArn,
+      serviceAccount: { name: 'app', audience: 'sts.amazonaws.com' },
+      sessionName: 'rolevend-team-a.reader',
+      durationSeconds: 43_200,
+      clamps: [],
+      region: 'eu-west-1',
+    });
+    expect(inputHash).toMatch(/^v1:/);
+  });
+
+  it('finds a role by name in the account of the operator, also for a ServiceAccount', () => {
+    const request = issueRequest(input({ auth: { ...account, audience: 'mine' } }));
+    expect([request.roleArn, request.serviceAccount]).toEqual([
+      'arn:aws-cn:iam::123456789012:role/team/reader',
+      { name: 'app', audience: 'mine' },
+    ]);
+  });
+
+  it.each<[string, Partial<AWSAssumeRoleSpec>, boolean]>([
+    ['an object that says nothing', legacy, true],
+    ['a role by ARN', { roleArn }, true],
+    ['a ServiceAccount and a role by name', { ...legacy, auth: account }, true],
+    ['a ServiceAccount and a role by ARN', { roleArn, auth: account }, false],
+  ])("needs the operator's identity for %s: %#", (_what, spec, needed) => {
+    expect(needsCaller(spec)).toBe(needed);
+  });
+
   it('refuses a session policy that is not JSON, without quoting it', () => {
     expect(() => issueRequest(input({ sessionPolicy: '{"Version":"2012-10-17",}' }))).toThrow(
       expect.objectContaining({
@@ -139,6 +179,7 @@ describe('issueRequest', () => {
 
 describe('roleArnOf', () => {
   it('refuses a spec without a role', () => {
+    expect(() => roleArnOf({ roleName: 'x' }, undefined)).toThrow(expect.objectContaining({ code: 'InvalidSpec' }));
     expect(() => roleArnOf({}, user)).toThrow(expect.objectContaining({ code: 'InvalidSpec', consequence: 'stop' }));
   });
 });

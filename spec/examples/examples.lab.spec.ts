@@ -15,6 +15,7 @@ import {
   type TemporaryDirectory,
   temporaryDirectory,
   trustPrincipals,
+  trustServiceAccount,
 } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startOperator, type TestOperator } from '../support/operator.ts';
@@ -40,6 +41,7 @@ describe('the examples', () => {
     aws = await startAws();
     const keys = await aws.operatorUser();
     await createRoles(keys.arn);
+    await createServiceAccountRole();
     await kubectl('create', 'namespace', NAMESPACE);
     await kubectl('create', 'namespace', OTHERS);
     operator = await startOperator({ plane, aws, keys, namespaces: [NAMESPACE, OTHERS] });
@@ -62,6 +64,13 @@ describe('the examples', () => {
     const partner = await aws.account(PARTNER);
     const trust = trustPrincipals(operatorArn, { externalId: 'team-a-7d2f' });
     await partner.createRole('orders-reader', { path: '/shared/', trust });
+  }
+
+  async function createServiceAccountRole(): Promise<void> {
+    aws.gateway.trustIssuer({ issuer: plane.issuer, caFile: plane.caFile });
+    const provider = await aws.oidcProvider(plane.issuer);
+    const trust = trustServiceAccount(provider, { namespace: NAMESPACE, name: 'ledger' });
+    await aws.createRole('ledger', { path: `/${NAMESPACE}/`, trust, maxSessionDuration: 43_200 });
   }
 
   async function kubectl(...args: string[]): Promise<string> {
@@ -97,6 +106,7 @@ describe('the examples', () => {
       expect(ready?.map(({ metadata, spec }) => [metadata.name, spec.secretType])).toEqual([
         ['audited', 'Map'],
         ['backup', 'File'],
+        ['ledger', 'Map'],
         ['partner', 'Map'],
         ['registry', 'EcrDockerConfigJson'],
         ['reports', 'Map'],

@@ -1,11 +1,11 @@
 import { type AWSAssumeRole, type ResolvedSpec, specProblems } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
-import type { CallerIdentity } from '../../aws/options.ts';
+import { type CallerIdentity, ownerOf } from '../../aws/options.ts';
 import { bucketOf, ecrBucketOf } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
 import { evaluate } from '../../credentials/grants.ts';
-import { type IssueRequest, issueRequest, roleArnOf } from '../../credentials/request.ts';
+import { type IssueRequest, issueRequest, needsCaller, roleArnOf } from '../../credentials/request.ts';
 import { RolevendError } from '../../errors.ts';
 
 /** What an issue depends on beside the object itself. */
@@ -55,13 +55,15 @@ export function ask(
 ): Asked {
   const problems = specProblems(object.spec);
   if (problems.length > 0) return obstacle('InvalidSpec', problems.join('; '));
-  if (caller === undefined) {
+  if (caller === undefined && needsCaller(spec)) {
     return obstacle('NoIdentity', identityProblem ?? 'the operator has no AWS identity', false);
   }
   const { name, namespace = '' } = object.metadata;
   const roleArn = roleArnOf(object.spec, caller);
   const all = [...grants];
-  const decision = evaluate(all, { namespace, namespaceLabels, name, roleArn, self: caller, spec });
+  // Without an identity `self` stands for the account of the role, so that no limit is missed.
+  const self = caller ?? ownerOf(roleArn);
+  const decision = evaluate(all, { namespace, namespaceLabels, name, roleArn, self, spec });
   if (!decision.allowed) {
     return {
       ...obstacle('GrantDenied', decision.message),
@@ -77,13 +79,18 @@ export function ask(
       region,
       roleSeconds: learnedSeconds(object),
     });
-    const granted = { allowed: true, message: `RoleGrant ${decision.grants.join(', ')} allows ${roleArn}` };
+    const granted = { allowed: true, message: whyGranted(decision.grants, roleArn) };
     const grantsKey = keyOfGrants(all, decision.grants);
     return { roleArn, granted, request, bucket: bucketOf(request), ecrBucket: ecrBucketOf(request), grantsKey };
   } catch (error) {
     if (error instanceof RolevendError && error.code === 'InvalidSpec') return obstacle('InvalidSpec', error.message);
     throw error;
   }
+}
+
+function whyGranted(grants: readonly string[], roleArn: string): string {
+  if (grants.length > 0) return `RoleGrant ${grants.join(', ')} allows ${roleArn}`;
+  return `no RoleGrant is needed: IAM decides by the ServiceAccount whether it may use ${roleArn}`;
 }
 
 /** Changes with every change of a grant that matters here. */

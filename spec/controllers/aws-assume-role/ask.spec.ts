@@ -57,6 +57,40 @@ describe('what an object asks for', () => {
     expect(keyOf({ ...grant(), metadata: { ...grant().metadata, generation: 2 } })).toBe('default@g-1/2');
   });
 
+  const auth = { type: 'ServiceAccount', serviceAccountRef: { name: 'app' } } as const;
+  const ofAccount = {
+    ...role(),
+    spec: { roleArn: ROLE, secretName: 'creds', secretType: 'Map', auth },
+  } as AWSAssumeRole;
+
+  it('needs neither identity nor grant where a ServiceAccount stands in', () => {
+    const found = asked(ofAccount, { caller: undefined, grants: [] });
+    expect(found).toEqual({
+      roleArn: ROLE,
+      granted: {
+        allowed: true,
+        message: `no RoleGrant is needed: IAM decides by the ServiceAccount whether it may use ${ROLE}`,
+      },
+      request: expect.objectContaining({ serviceAccount: { name: 'app', audience: 'sts.amazonaws.com' } }),
+      bucket: '111122223333/web-identity eu-west-1 AssumeRoleWithWebIdentity',
+      ecrBucket: undefined,
+      grantsKey: '',
+    });
+  });
+
+  it('heeds a grant that forbids ServiceAccounts also while the operator does not know its own account', () => {
+    const grants = [grant({ auth: ['Operator'] })];
+    for (const known of [caller, undefined]) {
+      expect(asked(ofAccount, { caller: known, grants }).obstacle).toMatchObject({ code: 'GrantDenied' });
+    }
+  });
+
+  it('needs the identity for a role by name, also with a ServiceAccount', () => {
+    const named = role({ spec: { auth } });
+    expect(asked(named, { caller: undefined }).obstacle).toMatchObject({ code: 'NoIdentity' });
+    expect(asked(named, { grants: [] })).toMatchObject({ roleArn: ROLE, granted: { allowed: true } });
+  });
+
   it('works for an object without a namespace', () => {
     expect(asked({ ...role(), metadata: { name: 'app' } }).request).toMatchObject({ namespace: '' });
   });

@@ -44,6 +44,11 @@ export class GatewayControl {
     return [...this.#gateway.records.ecrTokens];
   }
 
+  /** Every token that was sent for AssumeRoleWithWebIdentity so far, oldest first. */
+  webIdentityTokens(): string[] {
+    return [...this.#gateway.records.webIdentityTokens];
+  }
+
   /** The calls that match, oldest first, refused ones and those with faults included. */
   calls(filter: CallFilter = {}): CallRecord[] {
     return this.#gateway.records.calls.filter((record) => matches(record, filter));

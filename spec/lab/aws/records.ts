@@ -88,6 +88,8 @@ export class Records {
   readonly sessions = new Map<string, IssuedTriple>();
   readonly ecrTokens: IssuedEcrToken[] = [];
   readonly calls: CallRecord[] = [];
+  /** Tokens that were sent to be exchanged; the records of the calls leave them out. */
+  readonly webIdentityTokens: string[] = [];
   readonly #keys = new Map<string, { secretAccessKey: string; arn: string }>();
 
   /** A long-lived key of an IAM user. */

@@ -45,6 +45,7 @@ export async function assumeRole(call: Call, record: CallRecord, parts: GatewayP
 export async function assumeRoleWithWebIdentity(call: Call, record: CallRecord, parts: GatewayParts): Promise<Answer> {
   checkShape(call.params);
   const token = call.params.get('WebIdentityToken') ?? '';
+  parts.records.webIdentityTokens.push(token);
   const issuer = issuerOf(token);
   const provider = await parts.upstream.provider(parseArn(record.role ?? '').accountId, issuer);
   if (provider === undefined) {

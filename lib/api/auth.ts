@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { dnsNameRules } from './patterns.ts';
+import { mustMatch, type Rule, ruled } from './rules.ts';
+
+/** With whose identity STS is asked. */
+export const authTypes = ['Operator', 'ServiceAccount'] as const;
+export type AuthType = (typeof authTypes)[number];
+
+/** What a field of `auth` that is not set means. */
+export const authDefaults = { type: 'Operator', audience: 'sts.amazonaws.com' } as const;
+
+const serviceAccountRef = z
+  .object({
+    name: ruled(z.string().max(253), dnsNameRules('auth.serviceAccountRef.name')).meta({
+      description: 'Name of the ServiceAccount, in the namespace of this object. A DNS subdomain.',
+    }),
+  })
+  .meta({ description: 'The ServiceAccount whose token is sent to STS. Required for type ServiceAccount.' });
+
+const fields = z
+  .object({
+    type: z
+      .enum(authTypes)
+      .optional()
+      .meta({
+        description: `Operator: the operator's own AWS identity assumes the role; a RoleGrant has to allow it. ServiceAccount: a token of a ServiceAccount of this namespace is exchanged for the session (AssumeRoleWithWebIdentity); IAM decides by the trust policy of the role, no RoleGrant is needed, and sessions may live up to 12 hours. The operator needs the right to create tokens: the chart gives it per namespace (serviceAccountAuth.namespaces). Default: ${authDefaults.type}.`,
+      }),
+    serviceAccountRef: serviceAccountRef.optional(),
+    audience: ruled(z.string().min(1).max(253), [
+      mustMatch('^[!-~]*$', 'auth.audience has blanks, control or non-ASCII characters; remove them'),
+    ])
+      .optional()
+      .meta({
+        description: `Audience of the token, for type ServiceAccount: one of those of the IAM OIDC provider. Default: ${authDefaults.audience}. 1 to 253 visible ASCII characters.`,
+      }),
+  })
+  .meta({ description: 'With whose identity the role is assumed. Default: that of the operator.' });
+
+/** Schema of `auth`. */
+export const auth = ruled(fields, [
+  {
+    cel: "(has(self.type) && self.type == 'ServiceAccount') == has(self.serviceAccountRef)",
+    message:
+      'auth.type and auth.serviceAccountRef do not fit: type ServiceAccount needs serviceAccountRef.name, type Operator takes none',
+    holds: (value) => (value.type === 'ServiceAccount') === (value.serviceAccountRef !== undefined),
+  },
+  {
+    cel: "!has(self.audience) || (has(self.type) && self.type == 'ServiceAccount')",
+    message: 'auth.audience has no meaning without type ServiceAccount; remove it',
+    fieldPath: '.audience',
+    holds: (value) => value.audience === undefined || value.type === 'ServiceAccount',
+  },
+]);
+
+/** A ServiceAccount as whom AWS is asked. */
+export interface ServiceAccountIdentity {
+  /** In the namespace of the object. */
+  name: string;
+  audience: string;
+}
+
+interface WithAuth {
+  auth?: z.infer<typeof fields> | undefined;
+}
+
+/** The ServiceAccount that a spec names; undefined where the operator's own identity is meant. */
+export function serviceAccountOf({ auth: given }: WithAuth): ServiceAccountIdentity | undefined {
+  if (given?.serviceAccountRef === undefined) return undefined;
+  return { name: given.serviceAccountRef.name, audience: given.audience ?? authDefaults.audience };
+}
+
+/** The fields that AssumeRole has and AssumeRoleWithWebIdentity has not. */
+const notWithWebIdentity = ['externalId', 'sourceIdentity', 'sessionTags', 'transitiveTagKeys'] as const;
+
+/** Rules between `auth` and the fields of the session. */
+export const authRules: Rule<WithAuth & { [Field in (typeof notWithWebIdentity)[number]]?: unknown }>[] = [
+  {
+    cel: `!has(self.auth) || !has(self.auth.serviceAccountRef) || !(${notWithWebIdentity.map((field) => `has(self.${field})`).join(' || ')})`,
+    message: `${notWithWebIdentity.join(', ')}: AWS takes none of these with the token of a ServiceAccount; remove them`,
+    fieldPath: '.auth',
+    holds: (spec) =>
+      serviceAccountOf(spec) === undefined || notWithWebIdentity.every((field) => spec[field] === undefined),
+  },
+];
