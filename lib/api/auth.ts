@@ -69,16 +69,43 @@ export function serviceAccountOf({ auth: given }: WithAuth): ServiceAccountIdent
   return { name: given.serviceAccountRef.name, audience: given.audience ?? authDefaults.audience };
 }
 
-/** The fields that AssumeRole has and AssumeRoleWithWebIdentity has not. */
-const notWithWebIdentity = ['externalId', 'sourceIdentity', 'sessionTags', 'transitiveTagKeys'] as const;
+/** The fields that AssumeRole has and AssumeRoleWithWebIdentity has not; those of a hop are the last three. */
+const notWithWebIdentity = ['sourceIdentity', 'externalId', 'sessionTags', 'transitiveTagKeys'] as const;
+const notInFirstHop = ['externalId', 'sessionTags', 'transitiveTagKeys'] as const;
 
-/** Rules between `auth` and the fields of the session. */
-export const authRules: Rule<WithAuth & { [Field in (typeof notWithWebIdentity)[number]]?: unknown }>[] = [
+type FirstHop = { [Field in (typeof notInFirstHop)[number]]?: unknown };
+type WithSession = WithAuth & { sourceIdentity?: unknown; chain?: readonly FirstHop[] | undefined } & FirstHop;
+
+const isWeb = 'has(self.auth) && has(self.auth.serviceAccountRef)';
+const isChained = 'has(self.chain) && self.chain.size() > 0';
+const anyOf = (path: string, names: readonly string[]) => names.map((field) => `has(${path}.${field})`).join(' || ');
+
+/** Rules between `auth` and the fields of the session that the token of a ServiceAccount is exchanged for. */
+export const authRules: Rule<WithSession>[] = [
   {
-    cel: `!has(self.auth) || !has(self.auth.serviceAccountRef) || !(${notWithWebIdentity.map((field) => `has(self.${field})`).join(' || ')})`,
-    message: `${notWithWebIdentity.join(', ')}: AWS takes none of these with the token of a ServiceAccount; remove them`,
+    cel: `!(${isWeb}) || (${isChained}) || !(${anyOf('self', notWithWebIdentity)})`,
+    message: `${notWithWebIdentity.join(', ')}: AWS takes none of these with the token of a ServiceAccount; remove them, or reach the role through chain`,
     fieldPath: '.auth',
     holds: (spec) =>
-      serviceAccountOf(spec) === undefined || notWithWebIdentity.every((field) => spec[field] === undefined),
+      serviceAccountOf(spec) === undefined ||
+      isAny(spec.chain) ||
+      notWithWebIdentity.every((field) => !isSet(spec, field)),
+  },
+  {
+    cel: `!(${isWeb}) || !(${isChained}) || !(${anyOf('self.chain[0]', notInFirstHop)})`,
+    message: `${notInFirstHop.join(', ')}: AWS takes none of these with the token of a ServiceAccount, which is exchanged for the first session of the chain; remove them there`,
+    fieldPath: '.chain',
+    holds: (spec) => {
+      const [first = {}] = spec.chain ?? [];
+      return serviceAccountOf(spec) === undefined || notInFirstHop.every((field) => !isSet(first, field));
+    },
   },
 ];
+
+function isAny(list: readonly unknown[] | undefined): boolean {
+  return list !== undefined && list.length > 0;
+}
+
+function isSet<T extends object>(value: T, field: keyof T): boolean {
+  return value[field] !== undefined;
+}

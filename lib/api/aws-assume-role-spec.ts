@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { auth, authRules } from './auth.ts';
+import { chain } from './chain.ts';
 import { copiedKeyRules, dnsNameRules, labelValueRule, regionRules, roleArnRules, roleNameRules } from './patterns.ts';
 import { boundedMap, mustMatch, type Rule, ruled } from './rules.ts';
 import { sessionFields, sessionRules } from './session.ts';
@@ -127,6 +128,7 @@ const fields = z
     ecrRepositoryUrl: ecrRepositoryUrl.optional(),
     region: region.optional(),
     auth: auth.optional(),
+    chain: chain.optional(),
     ...sessionFields,
     refresh: refresh.optional(),
     suspend: z

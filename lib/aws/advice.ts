@@ -5,6 +5,8 @@ import type { TokenClaims } from './token-claims.ts';
 /** What an advice may name. None of it is secret. */
 export interface Advice {
   roleArn?: string | undefined;
+  /** Where in the object the fields of the request stand. Default: `spec`. */
+  path?: string | undefined;
   /** Who signed the request. */
   caller?: CallerIdentity | undefined;
   externalId?: string | undefined;
@@ -30,8 +32,9 @@ const byCode: Readonly<Record<string, string>> = {
   ExpiredToken: 'The credentials that signed the request have expired. New ones are fetched.',
 };
 
-const TAG_REFUSED =
-  "AWS does not accept a session tag: perhaps the operator's own session hands on a tag of that key (EKS Pod Identity does). Remove it from spec.sessionTags or name it otherwise.";
+function tagRefused({ path = 'spec' }: Advice): string {
+  return `AWS does not accept a session tag: perhaps the session that signs hands on a tag of that key (EKS Pod Identity and transitive tags do). Remove it from ${path}.sessionTags or name it otherwise.`;
+}
 
 /** What to do about a code other than `AccessDenied`. `text` is looked at for the name of a field and a percentage only. */
 export function advice(code: string, trouble: Trouble, text: string, about: Advice = {}): string {
@@ -39,14 +42,14 @@ export function advice(code: string, trouble: Trouble, text: string, about: Advi
   if (trouble === 'unreachable') return 'Check the network, the proxy and the Region. It is tried again.';
   if (trouble === 'duration')
     return 'The role does not allow sessions that long: lower spec.durationSeconds or raise the maximum session duration of the role.';
-  if (code === 'InvalidParameterValue' && about.tagged) return TAG_REFUSED;
+  if (code === 'InvalidParameterValue' && about.tagged) return tagRefused(about);
   if (code === 'InvalidIdentityToken') return tokenRefused(about);
   if (code === 'PackedPolicyTooLarge') return tooLarge(text, about);
   const known = byCode[code];
   if (known !== undefined) return known;
   if (trouble === 'credentials')
     return "The request's signature was refused: check the operator's credentials and the clock of its node.";
-  if (code === 'ValidationError') return `AWS does not accept ${fieldIn(text)}: correct it in the object.`;
+  if (code === 'ValidationError') return `AWS does not accept ${fieldIn(text, about.path)}: correct it in the object.`;
   return 'It is tried again.';
 }
 
@@ -62,20 +65,21 @@ function tooLarge(text: string, { packed = [], caller }: Advice): string {
 
 /** Parameters of the STS calls and the fields of an object from which they come. */
 const fields: Readonly<Record<string, string>> = {
-  rolearn: 'the role (spec.roleName or spec.roleArn)',
-  rolesessionname: 'spec.sessionName',
-  externalid: 'spec.externalId',
-  durationseconds: 'spec.durationSeconds',
-  policyarns: 'spec.policyArns',
-  policy: 'spec.sessionPolicy',
-  tags: 'spec.sessionTags',
-  sourceidentity: 'spec.sourceIdentity',
+  rolesessionname: 'sessionName',
+  externalid: 'externalId',
+  durationseconds: 'durationSeconds',
+  policyarns: 'policyArns',
+  policy: 'sessionPolicy',
+  tags: 'sessionTags',
+  sourceidentity: 'sourceIdentity',
 };
 
-function fieldIn(text: string): string {
+function fieldIn(text: string, path = 'spec'): string {
   const words = text.toLowerCase();
+  if (words.includes('rolearn'))
+    return path === 'spec' ? 'the role (spec.roleName or spec.roleArn)' : `${path}.roleArn`;
   const name = Object.keys(fields).find((field) => words.includes(field));
-  return (name === undefined ? undefined : fields[name]) ?? 'a value of the request';
+  return name === undefined ? 'a value of the request' : `${path}.${fields[name]}`;
 }
 
 /**
@@ -90,7 +94,7 @@ export function accessDenied(about: Advice): string {
   }
   const actions = ['sts:AssumeRole'];
   if (about.tagged || about.caller?.carriesTags) actions.push('sts:TagSession');
-  if (about.sourceIdentity) actions.push('sts:SetSourceIdentity');
+  if (about.sourceIdentity || about.caller?.carriesSourceIdentity) actions.push('sts:SetSourceIdentity');
   return bothStatements(about, about.roleArn, actions.length === 1 ? 'sts:AssumeRole' : actions);
 }
 
@@ -109,7 +113,7 @@ function bothStatements(about: Advice, roleArn: string, action: string | string[
 }
 
 function pathNote(caller: CallerIdentity | undefined): string {
-  return caller?.role === undefined ? '' : ' (add its path, if it has one)';
+  return caller?.role === undefined || caller.roleArn !== undefined ? '' : ' (add its path, if it has one)';
 }
 
 /** The ARN of the IAM OIDC provider that an account needs for the issuer of a token. */

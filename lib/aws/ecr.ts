@@ -2,6 +2,7 @@ import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { type EcrToken, SecretValue, type Session } from '../api/credentials.ts';
 import { RolevendError } from '../errors.ts';
 import type { AwsContext } from './errors.ts';
+import { credentialsOf } from './options.ts';
 import type { Transport } from './transport.ts';
 
 /** How long an ECR token lives when the answer does not say so, in milliseconds. */
@@ -33,7 +34,7 @@ export class Ecr {
       roleArn: input.roleArn,
     };
     const attempt = () => {
-      const client = new ECRClient(this.#transport.clientConfig(input.region, plain(input.session)));
+      const client = new ECRClient(this.#transport.clientConfig(input.region, credentialsOf(input.session)));
       const command = new GetAuthorizationTokenCommand({});
       return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
     };
@@ -46,14 +47,6 @@ export class Ecr {
     }
     return { username: 'AWS', password, issuedAt: date, expiresAt: data?.expiresAt?.getTime() ?? date + TOKEN_LIFE_MS };
   }
-}
-
-function plain(session: Session) {
-  return {
-    accessKeyId: session.accessKeyId,
-    secretAccessKey: session.secretAccessKey.reveal(),
-    sessionToken: session.sessionToken.reveal(),
-  };
 }
 
 /** The token is base64 of `AWS:<password>`. */

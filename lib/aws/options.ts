@@ -1,3 +1,5 @@
+import type { Session } from '../api/credentials.ts';
+
 /** How this process reaches AWS. Endpoints are the operator's setting, never an object's. */
 export interface AwsOptions {
   /** Region of the STS and ECR endpoints where a request names none. Regional endpoints only. */
@@ -41,6 +43,25 @@ export interface CallerIdentity {
   isSession: boolean;
   /** The session carries tags, as those of EKS Pod Identity do: AssumeRole then needs `sts:TagSession` on both sides. */
   carriesTags?: boolean;
+  /** The session carries a source identity: AssumeRole then needs `sts:SetSourceIdentity` on both sides. */
+  carriesSourceIdentity?: boolean;
+  /** ARN of the session's role with its path, where it is known. */
+  roleArn?: string;
+}
+
+/** A session of our own that signs for the next one, and who it is. */
+export interface Signer {
+  session: Session;
+  caller: CallerIdentity;
+}
+
+/** A session as the AWS SDK takes it. */
+export function credentialsOf(session: Session): BaseCredentials {
+  return {
+    accessKeyId: session.accessKeyId,
+    secretAccessKey: session.secretAccessKey.reveal(),
+    sessionToken: session.sessionToken.reveal(),
+  };
 }
 
 const ARN = /^arn:([a-z0-9-]+):(?:sts|iam)::(\d{12}):(.+)$/;
@@ -62,9 +83,10 @@ export function ownerOf(roleArn: string): Pick<CallerIdentity, 'accountId' | 'pa
 
 /**
  * The principal that a policy has to name for this caller: a user's own ARN, and for a role session the IAM role's
- * ARN. A session's ARN does not hold the role's path, so it is missing here too.
+ * ARN. A session's ARN does not hold the role's path, so it is missing here too unless `roleArn` tells it.
  */
 export function policyPrincipal(caller: CallerIdentity): string {
+  if (caller.roleArn !== undefined) return caller.roleArn;
   return caller.role === undefined
     ? caller.arn
     : `arn:${caller.partition}:iam::${caller.accountId}:role/${caller.role}`;

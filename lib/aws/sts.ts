@@ -9,7 +9,7 @@ import { SecretValue, type Session } from '../api/credentials.ts';
 import { RolevendError } from '../errors.ts';
 import { type AwsContext, AwsError } from './errors.ts';
 import type { BaseIdentity } from './identity.ts';
-import type { BaseCredentials } from './options.ts';
+import { type BaseCredentials, type CallerIdentity, credentialsOf, type Signer } from './options.ts';
 import { tokenClaims } from './token-claims.ts';
 import type { Answer, Transport } from './transport.ts';
 
@@ -35,6 +35,8 @@ export interface AssumeRoleInput extends SessionInput {
   sessionTags?: Readonly<Record<string, string>> | undefined;
   /** Keys of `sessionTags`. */
   transitiveTagKeys?: readonly string[] | undefined;
+  /** Where in the object these fields stand, for the advice in errors. Default: `spec`. */
+  path?: string | undefined;
 }
 
 /** A session that is asked for with the token of an OIDC provider instead of the operator's own identity. */
@@ -68,21 +70,22 @@ export class Sts {
   }
 
   /**
-   * One AssumeRole, never repeated by itself.
+   * One AssumeRole, never repeated by itself. `signer` signs it in place of the operator's own identity.
    * @throws AwsError; RolevendError `NoIdentity` while the operator has none; the signal's reason when it aborts
    */
-  async assumeRole(input: AssumeRoleInput, signal?: AbortSignal): Promise<Session> {
-    const credentials = await this.#identity.credentials(signal);
-    const context = this.#context('AssumeRole', input);
+  async assumeRole(input: AssumeRoleInput, signal?: AbortSignal, signer?: Signer): Promise<Session> {
+    const credentials = signer ? credentialsOf(signer.session) : await this.#identity.credentials(signal);
+    const context = this.#context('AssumeRole', input, signer?.caller ?? this.#identity.current?.caller);
     const attempt = () => {
-      const client = this.#client(context.region, credentials);
+      const client = signer ? this.#newClient(context.region, credentials) : this.#client(context.region, credentials);
       const command = new AssumeRoleCommand(assumeRoleInput(input));
       return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
     };
     try {
       return session(await this.#transport.call({ context, attempt }, signal), context);
     } catch (error) {
-      if (doubtsIdentity(error, context.region === this.#transport.region)) this.#identity.invalidate(credentials);
+      const isOurs = signer === undefined && doubtsIdentity(error, context.region === this.#transport.region);
+      if (isOurs) this.#identity.invalidate(credentials);
       throw error;
     }
   }
@@ -91,7 +94,7 @@ export class Sts {
   async assumeRoleWithWebIdentity(input: WebIdentityInput, signal?: AbortSignal): Promise<Session> {
     const context = { ...this.#context('AssumeRoleWithWebIdentity', input), claims: tokenClaims(input.token) };
     const attempt = () => {
-      const client = new STSClient(this.#transport.clientConfig(context.region));
+      const client = this.#newClient(context.region);
       const command = new AssumeRoleWithWebIdentityCommand({
         ...sessionInput(input),
         WebIdentityToken: input.token.reveal(),
@@ -105,17 +108,19 @@ export class Sts {
   #client(region: string, credentials: BaseCredentials): STSClient {
     const known = this.#clients.get(region);
     if (known?.credentials === credentials) return known.client;
-    const client = new STSClient(this.#transport.clientConfig(region, credentials));
+    const client = this.#newClient(region, credentials);
     this.#clients.set(region, { credentials, client });
     return client;
   }
 
-  #context(operation: string, input: SessionInput & Partial<AssumeRoleInput>): AwsContext {
-    const { roleArn, externalId } = input;
-    const region = input.region ?? this.#transport.region;
-    const caller = operation === 'AssumeRole' ? this.#identity.current?.caller : undefined;
+  #newClient(region: string, credentials?: BaseCredentials): STSClient {
+    return new STSClient(this.#transport.clientConfig(region, credentials));
+  }
+
+  #context(operation: string, input: SessionInput & Partial<AssumeRoleInput>, caller?: CallerIdentity): AwsContext {
+    const { roleArn, externalId, path, region = this.#transport.region } = input;
     const set = { tagged: isTagged(input), sourceIdentity: input.sourceIdentity !== undefined };
-    return { service: 'STS', operation, region, roleArn, caller, externalId, ...set, packed: packedParts(input) };
+    return { service: 'STS', operation, region, roleArn, caller, externalId, path, ...set, packed: packedParts(input) };
   }
 }
 
@@ -124,12 +129,13 @@ function isTagged({ sessionTags = {} }: Partial<AssumeRoleInput>): boolean {
 }
 
 /** What takes of the space for session policies and tags, in the words of the object. */
-function packedParts({ sessionPolicy, policyArns = [], sessionTags = {} }: Partial<AssumeRoleInput>): string[] {
+function packedParts(input: Partial<AssumeRoleInput>): string[] {
+  const { path = 'spec', sessionPolicy, policyArns = [], sessionTags = {} } = input;
   const tags = Object.keys(sessionTags).length;
   return [
-    ...(sessionPolicy === undefined ? [] : [`spec.sessionPolicy (${sessionPolicy.length} characters)`]),
-    ...(policyArns.length === 0 ? [] : [`spec.policyArns (${policyArns.length})`]),
-    ...(tags === 0 ? [] : [`spec.sessionTags (${tags})`]),
+    ...(sessionPolicy === undefined ? [] : [`${path}.sessionPolicy (${sessionPolicy.length} characters)`]),
+    ...(policyArns.length === 0 ? [] : [`${path}.policyArns (${policyArns.length})`]),
+    ...(tags === 0 ? [] : [`${path}.sessionTags (${tags})`]),
   ];
 }
 

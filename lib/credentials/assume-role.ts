@@ -5,6 +5,7 @@ import { ownerOf } from '../aws/options.ts';
 import { type Admission, bucketName } from '../aws/rate.ts';
 import type { AssumeRoleInput, Sts } from '../aws/sts.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { hopBucket, signerOf } from './chain.ts';
 import { type Clamp, clampTo, ROLE_CHAINING_SECONDS } from './duration.ts';
 import { ecrToken } from './ecr-token.ts';
 import type { IssueRequest } from './request.ts';
@@ -28,8 +29,8 @@ export interface IssuerOptions {
   admission: Pick<Admission, 'throttled' | 'charge' | 'refund'>;
 }
 
-/** Asks STS for the session of a request with this duration in seconds. */
-type Ask = (durationSeconds: number) => Promise<Session>;
+/** Asks STS for a session with whatever identity is at hand. */
+type Ask = (input: AssumeRoleInput) => Promise<Session>;
 
 /** Issues credentials with the operator's own identity, or with the token of a ServiceAccount. */
 export class AssumeRoleIssuer {
@@ -75,26 +76,45 @@ export class AssumeRoleIssuer {
 
   /** STS does not tell a role's maximum. Every role allows an hour, so a refused longer duration is tried once with it. */
   async #session(request: IssueRequest, signal: AbortSignal | undefined): Promise<{ session: Session; clamp?: Clamp }> {
-    const ask = await this.#asker(request, signal);
+    const { ask, bucket } = await this.#signer(request, signal);
+    const input = sessionOf(request);
     try {
-      return { session: await this.#asked(request, () => ask(request.durationSeconds)) };
+      return { session: await this.#asked(bucket, () => ask(input)) };
     } catch (error) {
       const tooLong = error instanceof AwsError && error.trouble === 'duration';
       if (!tooLong || request.durationSeconds <= ROLE_CHAINING_SECONDS) throw error;
     }
-    this.#o.admission.charge(bucketOf(request));
+    this.#o.admission.charge(bucket);
     const clamp = clampTo('RoleMaximum', ROLE_CHAINING_SECONDS);
-    return { session: await this.#asked(request, () => ask(clamp.seconds)), clamp };
+    return { session: await this.#asked(bucket, () => ask({ ...input, durationSeconds: clamp.seconds })), clamp };
   }
 
-  /** Gets whatever has to be there before STS can be asked. */
-  async #asker(request: IssueRequest, signal: AbortSignal | undefined): Promise<Ask> {
+  /**
+   * Goes the way up to the last session before the vended one. Those of the hops are known to nobody but this function,
+   * and end by themselves. Each request is booked in the bucket of who signs it.
+   */
+  async #signer(request: IssueRequest, signal: AbortSignal | undefined): Promise<{ ask: Ask; bucket: string }> {
+    const { sts, admission } = this.#o;
+    let ask = await this.#opener(request, signal);
+    let bucket = bucketOf(request);
+    let { caller } = request;
+    for (const hop of request.hops ?? []) {
+      const asking = ask;
+      const signer = signerOf(await this.#asked(bucket, () => asking(hop)), hop, caller);
+      ask = (input) => sts.assumeRole(input, signal, signer);
+      bucket = hopBucket(hop, request.region);
+      admission.charge(bucket);
+      caller = signer.caller;
+    }
+    return { ask, bucket };
+  }
+
+  /** The first request on the way: with the operator's own identity, or with the token of a ServiceAccount. */
+  async #opener(request: IssueRequest, signal: AbortSignal | undefined): Promise<Ask> {
     const { sts } = this.#o;
-    const input = sessionOf(request);
-    if (request.serviceAccount === undefined)
-      return (durationSeconds) => sts.assumeRole({ ...input, durationSeconds }, signal);
+    if (request.serviceAccount === undefined) return (input) => sts.assumeRole(input, signal);
     const token = await this.#token({ ...request.serviceAccount, namespace: request.namespace }, request, signal);
-    return (durationSeconds) => sts.assumeRoleWithWebIdentity({ ...input, token, durationSeconds }, signal);
+    return (input) => sts.assumeRoleWithWebIdentity({ ...input, token }, signal);
   }
 
   async #token(account: TokenRequest, request: IssueRequest, signal: AbortSignal | undefined): Promise<SecretValue> {
@@ -107,11 +127,11 @@ export class AssumeRoleIssuer {
     }
   }
 
-  async #asked(request: IssueRequest, ask: () => Promise<Session>): Promise<Session> {
+  async #asked(bucket: string, ask: () => Promise<Session>): Promise<Session> {
     try {
       return await ask();
     } catch (error) {
-      if (isThrottle(error)) this.#o.admission.throttled(bucketOf(request));
+      if (isThrottle(error)) this.#o.admission.throttled(bucket);
       throw error;
     }
   }
@@ -135,6 +155,13 @@ export function bucketOf(request: Pick<IssueRequest, 'caller' | 'roleArn' | 'reg
 export function ecrBucketOf(request: Pick<IssueRequest, 'caller' | 'roleArn' | 'ecrRegion'>): string | undefined {
   const { ecrRegion } = request;
   return ecrRegion === undefined ? undefined : bucketName(payerOf(request), ecrRegion, 'GetAuthorizationToken');
+}
+
+/** The buckets of what follows the first request of an issue, to be looked at before it. */
+export function laterBucketsOf(request: Pick<IssueRequest, 'caller' | 'roleArn' | 'region' | 'hops' | 'ecrRegion'>) {
+  const ecrBucket = ecrBucketOf(request);
+  const hops = (request.hops ?? []).map((hop) => hopBucket(hop, request.region));
+  return [...new Set(ecrBucket === undefined ? hops : [...hops, ecrBucket])];
 }
 
 /** On whose limits the calls of a request count: without a caller on those of the role's account. */

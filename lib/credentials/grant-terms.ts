@@ -37,7 +37,7 @@ function firstSet<T>(order: readonly T[], values: readonly T[]): T | undefined {
 
 /** A field that the terms do not allow. */
 interface Problem {
-  /** Its name below `spec`. */
+  /** As `spec.sessionTags`. */
   field: string;
   problem: string;
   fix: string;
@@ -45,7 +45,7 @@ interface Problem {
   isReason(spec: RoleGrantSpec): boolean;
 }
 
-type Check = (terms: Terms, spec: GrantRequest['spec']) => Problem | undefined;
+type Check = (terms: Terms, request: GrantRequest) => Problem | undefined;
 
 /**
  * Why a field of the object is not allowed; undefined where all are. What is not signed with the operator's identity is
@@ -58,11 +58,10 @@ export function fieldProblem(
 ): GrantDecision | undefined {
   const ofSession: Check[] = [secretTypeProblem, sessionNameProblem, sourceIdentityProblem, tagProblem];
   for (const check of [authProblem, ...(isSignedByOperator(request.spec) ? ofSession : [])]) {
-    const found = check(terms, request.spec);
+    const found = check(terms, request);
     if (found === undefined) continue;
     const reasons = matching.filter(({ spec }) => found.isReason(spec));
-    const field = `spec.${found.field}`;
-    return fieldDenied(request, reasons.length > 0 ? reasons : matching, { ...found, field });
+    return fieldDenied(request, reasons.length > 0 ? reasons : matching, found);
   }
   return undefined;
 }
@@ -72,55 +71,58 @@ export function isSignedByOperator(spec: GrantRequest['spec']): boolean {
   return serviceAccountOf(spec) === undefined;
 }
 
-function authProblem(terms: Terms, { auth }: GrantRequest['spec']): Problem | undefined {
+function authProblem(terms: Terms, { spec: { auth } }: GrantRequest): Problem | undefined {
   const type = auth?.type ?? authDefaults.type;
   if (terms.auth === undefined || terms.auth.includes(type)) return undefined;
   const accepted = terms.auth.join(', ') || 'no type that all of them allow';
   return {
-    field: 'auth.type',
+    field: 'spec.auth.type',
     problem: `auth.type ${type} is not allowed`,
     fix: `use one of: ${accepted}; or widen spec.auth`,
     isReason: (spec) => spec.auth !== undefined,
   };
 }
 
-function secretTypeProblem(terms: Terms, { secretType }: GrantRequest['spec']): Problem | undefined {
+function secretTypeProblem(terms: Terms, { spec: { secretType } }: GrantRequest): Problem | undefined {
   if (terms.secretTypes === undefined || terms.secretTypes.includes(secretType)) return undefined;
   const accepted = terms.secretTypes.join(', ') || 'no type that all of them allow';
   return {
-    field: 'secretType',
+    field: 'spec.secretType',
     problem: `secretType ${secretType} is not allowed`,
     fix: `use one of: ${accepted}; or widen spec.secretTypes`,
     isReason: ({ secretTypes }) => secretTypes !== undefined,
   };
 }
 
-function sessionNameProblem(terms: Terms, { sessionName }: GrantRequest['spec']): Problem | undefined {
-  if (sessionName === undefined || terms.sessionName === 'Any') return undefined;
+/** The sessions of hops are named by the operator. */
+function sessionNameProblem(terms: Terms, { spec: { sessionName }, hop }: GrantRequest): Problem | undefined {
+  if (sessionName === undefined || hop !== undefined || terms.sessionName === 'Any') return undefined;
   return {
-    field: 'sessionName',
+    field: 'spec.sessionName',
     problem: 'sessionName may not be set, the operator derives it',
     fix: 'remove sessionName, or set spec.sessionName: Any',
     isReason: (spec) => spec.sessionName === 'Derived',
   };
 }
 
-function sourceIdentityProblem(terms: Terms, { sourceIdentity }: GrantRequest['spec']): Problem | undefined {
-  if (sourceIdentity === undefined || terms.sourceIdentity === 'Any') return undefined;
+/** It is set in the last session alone, but cannot change what the operator derives for one before. */
+function sourceIdentityProblem(terms: Terms, { spec: { sourceIdentity }, hop }: GrantRequest): Problem | undefined {
   const isDerived = terms.sourceIdentity === 'Derived';
+  const isAllowed = hop === undefined ? terms.sourceIdentity === 'Any' : !isDerived;
+  if (sourceIdentity === undefined || isAllowed) return undefined;
   return {
-    field: 'sourceIdentity',
+    field: 'spec.sourceIdentity',
     problem: `sourceIdentity may not be set${isDerived ? ', the operator derives it' : ''}`,
     fix: 'remove sourceIdentity, or set spec.sourceIdentity: Any',
     isReason: (spec) => isDerived && spec.sourceIdentity === 'Derived',
   };
 }
 
-function tagProblem(terms: Terms, { sessionTags = {} }: GrantRequest['spec']): Problem | undefined {
+function tagProblem(terms: Terms, { spec: { sessionTags = {} }, hop }: GrantRequest): Problem | undefined {
   const others = Object.keys(sessionTags).filter((key) => !terms.tenantTagKeys.includes(key));
   if (others.length === 0) return undefined;
   return {
-    field: 'sessionTags',
+    field: `${hop === undefined ? 'spec' : `spec.chain[${hop}]`}.sessionTags`,
     problem: `sessionTags may not set ${others.sort().join(', ')}`,
     fix: 'remove it, or add the key to spec.tenantTagKeys',
     isReason: ({ tenantTagKeys }) => others.some((key) => tenantTagKeys?.includes(key) === false),

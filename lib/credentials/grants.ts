@@ -14,9 +14,11 @@ export interface GrantRequest {
   name: string;
   /** ARN of the role that is to be assumed; each hop of a chain is asked for on its own. */
   roleArn: string;
+  /** Index of the hop in `spec.chain`; undefined for the role of the object itself. */
+  hop?: number;
   /** The operator's own identity: what `self` in a pattern stands for. */
   self: { accountId: string; partition: string };
-  /** The spec of the object; only the fields that terms restrict are read. */
+  /** The spec of the object, with the tags of the hop in place of its own; only the fields that terms restrict are read. */
   spec: Pick<AWSAssumeRoleSpec, 'auth' | 'secretType' | 'sessionName' | 'sourceIdentity' | 'sessionTags'>;
 }
 

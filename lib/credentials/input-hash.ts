@@ -19,6 +19,7 @@ const issueFields = [
   'externalId',
   'sessionName',
   'auth',
+  'chain',
   'sourceIdentity',
   'sessionPolicy',
   'policyArns',

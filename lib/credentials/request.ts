@@ -2,7 +2,9 @@ import { type ServiceAccountIdentity, serviceAccountOf } from '../api/auth.ts';
 import { type AWSAssumeRole, type AWSAssumeRoleSpec, withDefaults } from '../api/aws-assume-role.ts';
 import type { Terms } from '../api/role-grant.ts';
 import { type CallerIdentity, ownerOf } from '../aws/options.ts';
+import type { AssumeRoleInput } from '../aws/sts.ts';
 import { RolevendError } from '../errors.ts';
+import { hopRequests } from './chain.ts';
 import { type Clamp, type ClampReason, effectiveDuration } from './duration.ts';
 import { parseRegistry } from './ecr-host.ts';
 import { inputHash } from './input-hash.ts';
@@ -17,6 +19,8 @@ export interface IssueRequest {
   caller?: CallerIdentity;
   /** The ServiceAccount whose token is exchanged, in `namespace`. */
   serviceAccount?: ServiceAccountIdentity;
+  /** The sessions on the way to this one, in the order in which they are asked for; undefined where there are none. */
+  hops?: AssumeRoleInput[];
   sessionName: string;
   externalId?: string;
   sourceIdentity?: string;
@@ -38,6 +42,8 @@ export interface RequestInput {
   object: Pick<AWSAssumeRole, 'metadata' | 'spec'>;
   /** What the matching grants say together. */
   terms: Partial<Pick<Terms, 'maxDurationSeconds' | 'sourceIdentity'>>;
+  /** The same for each hop of the chain. Default: nothing is derived for them. */
+  hopTerms?: readonly Pick<Terms, 'sourceIdentity'>[];
   /** The operator's own identity; it may be missing where the spec needs none (`needsCaller`). */
   caller: CallerIdentity | undefined;
   /** Region of the operator. */
@@ -61,20 +67,24 @@ export function issueRequest(input: RequestInput): IssueRequest {
   const serviceAccount = serviceAccountOf(spec);
   const caller = serviceAccount === undefined ? input.caller : undefined;
   const region = spec.region ?? input.region;
+  const derivedName = defaultSessionName(namespace, name);
+  const hops = hopRequests(spec.chain ?? [], input.hopTerms ?? [], { name: derivedName, region });
   const { seconds, clamps } = effectiveDuration({
     requested: spec.durationSeconds,
     grantSeconds: terms.maxDurationSeconds,
     isSession: caller?.isSession ?? false,
+    isChained: hops.length > 0,
     roleSeconds: input.roleSeconds,
   });
-  const derived = terms.sourceIdentity === 'Derived' ? { sourceIdentity: defaultSessionName(namespace, name) } : {};
+  const derived = terms.sourceIdentity === 'Derived' ? { sourceIdentity: derivedName } : {};
   return {
     namespace,
     name,
     roleArn,
     ...(caller !== undefined && { caller }),
     ...(serviceAccount !== undefined && { serviceAccount }),
-    sessionName: spec.sessionName ?? defaultSessionName(namespace, name),
+    ...(hops.length > 0 && { hops }),
+    sessionName: spec.sessionName ?? derivedName,
     ...sessionOf(spec),
     ...derived,
     durationSeconds: seconds,
@@ -83,10 +93,16 @@ export function issueRequest(input: RequestInput): IssueRequest {
     ...(spec.secretType === 'EcrDockerConfigJson' && { ecrRegion: ecrRegionOf(spec.ecrRepositoryUrl ?? '', region) }),
     inputHash: inputHash({
       spec: object.spec,
-      terms: { ...changedByGrants(clamps), ...derived },
+      terms: { ...changedByGrants(clamps), ...derived, ...derivedForHops(hops) },
       caller: caller ?? ownerOf(roleArn),
     }),
   };
+}
+
+/** The hops that get a source identity from the grants, by index. */
+function derivedForHops(hops: readonly AssumeRoleInput[]): { hopSourceIdentities?: number[] } {
+  const indexes = hops.flatMap(({ sourceIdentity }, index) => (sourceIdentity === undefined ? [] : [index]));
+  return indexes.length === 0 ? {} : { hopSourceIdentities: indexes };
 }
 
 /** What the spec says about the session itself. */

@@ -66,6 +66,21 @@ export const anySpec = fc.record(
         { requiredKeys: [] },
       ),
     ),
+    chain: mostly<object[]>(
+      [],
+      fc.array(
+        fc.record(
+          {
+            roleArn: mostly('arn:aws:iam::123456789012:role/hop', text),
+            externalId: mostly('abc', text),
+            sessionTags: mostly({ team: 'a' }, fc.dictionary(text, text, { maxKeys: 2 })),
+            transitiveTagKeys: fc.subarray(['team', 'x']),
+          },
+          { requiredKeys: ['roleArn'] },
+        ),
+        { maxLength: 5 },
+      ),
+    ),
     sourceIdentity: mostly('abc', text),
     sessionPolicy: mostly(
       '{}',

@@ -1,4 +1,5 @@
 import { badAuth, goodAuth } from './bad-auth.ts';
+import { badChains, goodChains } from './bad-chains.ts';
 import { badSessions, goodSessions } from './bad-sessions.ts';
 
 /** A spec that must be refused, by the API server and by our own code alike. */
@@ -283,7 +284,7 @@ export const badSpecs: readonly BadSpec[] = [
   ...names,
   ...copied,
   ...malformedCopies,
-  ...[...badSessions, ...badAuth].map(({ change, ...bad }) => ({ ...bad, spec: having(change) })),
+  ...[...badSessions, ...badAuth, ...badChains].map(({ change, ...bad }) => ({ ...bad, spec: having(change) })),
 ];
 
 /** Specs of AWSAssumeRole that are accepted. */
@@ -304,5 +305,5 @@ export const goodSpecs: readonly object[] = [
   }),
   labels({ 'app.kubernetes.io/name': 'x', 'argocd.argoproj.io/secret-type': 'repository', team: '' }),
   annotated({ 'app.kubernetes.io/x': 'any text\nof any kind', 'example.com/aws-assume-role': 'x' }),
-  ...[...goodSessions, ...goodAuth].map(having),
+  ...[...goodSessions, ...goodAuth, ...goodChains].map(having),
 ];

@@ -139,6 +139,15 @@ describe('the text of an AWS error', () => {
   });
 });
 
+it.each([
+  ['ValidationError', "Value 'x' at 'externalId' failed", 'AWS does not accept spec.chain[1].externalId'],
+  ['ValidationError', "Value 'x' at 'roleArn' failed", 'AWS does not accept spec.chain[1].roleArn'],
+  ['InvalidParameterValue', 'tags', 'Remove it from spec.chain[1].sessionTags'],
+])('the advice for a hop names its own fields: %s, %s', (code, text, says) => {
+  const about = { ...context, path: 'spec.chain[1]', tagged: true };
+  expect(mapped(thrown(code, 400, text), about).message).toContain(says);
+});
+
 describe('the advice for a session that is too large', () => {
   const tooLarge = (text: string, about: Partial<AwsContext>) =>
     mapped(thrown('PackedPolicyTooLargeException', 400, text), { ...context, ...about }).message;
@@ -199,6 +208,15 @@ describe('the advice for AccessDenied', () => {
         `Identity policy of arn:aws:iam::123456789012:role/operator (add its path, if it has one): {"Effect":"Allow","Action":"sts:AssumeRole","Resource":"${ROLE}"}`,
         `Trust policy of ${ROLE}: {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/operator"},"Action":"sts:AssumeRole"}`,
       ].join(' '),
+    );
+  });
+
+  it('names the role of a hop with its path, and what its session hands on', () => {
+    const hop = { ...session, role: 'one', roleArn: 'arn:aws:iam::123456789012:role/hops/one' };
+    const message = denied({ caller: { ...hop, carriesTags: true, carriesSourceIdentity: true } });
+    const action = '"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]';
+    expect(message).toContain(
+      `Identity policy of ${hop.roleArn}: {"Effect":"Allow",${action},"Resource":"${ROLE}"} Trust policy of ${ROLE}: {"Effect":"Allow","Principal":{"AWS":"${hop.roleArn}"},${action}}`,
     );
   });
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { SecretValue, type Session } from '../../lib/api/credentials.ts';
 import { AwsError, type Trouble } from '../../lib/aws/errors.ts';
+import type { Signer } from '../../lib/aws/options.ts';
 import type { AssumeRoleInput, WebIdentityInput } from '../../lib/aws/sts.ts';
-import { AssumeRoleIssuer, bucketOf, ecrBucketOf } from '../../lib/credentials/assume-role.ts';
+import { AssumeRoleIssuer, bucketOf, ecrBucketOf, laterBucketsOf } from '../../lib/credentials/assume-role.ts';
 import { clampTo } from '../../lib/credentials/duration.ts';
 import type { IssueRequest } from '../../lib/credentials/request.ts';
 
@@ -42,6 +43,7 @@ function failure(code: string, trouble: Trouble): AwsError {
 /** An issuer whose STS gives the answers in turn, and a record of what it did. */
 function issuer(answers: (Session | Error)[], registry: typeof ecr | Error = ecr, token: string | Error = 'jwt') {
   const asked: AssumeRoleInput[] = [];
+  const signers: (Signer | undefined)[] = [];
   const exchanged: WebIdentityInput[] = [];
   const tokens: object[] = [];
   const answer = () => {
@@ -53,8 +55,9 @@ function issuer(answers: (Session | Error)[], registry: typeof ecr | Error = ecr
   const admission: string[] = [];
   const subject = new AssumeRoleIssuer({
     sts: {
-      assumeRole: async (input) => {
+      assumeRole: async (input, _signal, signer) => {
         asked.push(input);
+        signers.push(signer);
         return answer();
       },
       assumeRoleWithWebIdentity: async (input) => {
@@ -82,7 +85,7 @@ function issuer(answers: (Session | Error)[], registry: typeof ecr | Error = ecr
       refund: (name) => admission.push(`refunded ${name}`),
     },
   });
-  return { subject, asked, exchanged, tokens, registries, admission };
+  return { subject, asked, signers, exchanged, tokens, registries, admission };
 }
 
 describe('AssumeRoleIssuer', () => {
@@ -216,5 +219,84 @@ describe('for a ServiceAccount', () => {
     const { subject, admission } = issuer([throttled]);
     await expect(subject.issue(ofAccount)).rejects.toBe(throttled);
     expect(admission).toEqual([`throttled ${bucket}`]);
+  });
+});
+
+describe('through a chain', () => {
+  const one = 'arn:aws:iam::210987654321:role/hops/one';
+  const two = 'arn:aws:iam::320987654321:role/two';
+  const common = { sessionName: 'rolevend-team-a.reader', durationSeconds: 900, region: 'eu-west-1' };
+  const hops = [
+    { ...common, roleArn: one, externalId: 'ext-1', path: 'spec.chain[0]' },
+    { ...common, roleArn: two, sessionTags: { a: 'b' }, transitiveTagKeys: ['a'], path: 'spec.chain[1]' },
+  ];
+  const chained: IssueRequest = { ...request, durationSeconds: 3600, hops };
+  const buckets = ['210987654321/one eu-west-1 AssumeRole', '320987654321/two eu-west-1 AssumeRole'];
+  const sessionOf = (name: string): Session => ({ ...session, accessKeyId: name, assumedRoleArn: `arn of ${name}` });
+  const [first, second, last] = ['first', 'second', 'last'].map(sessionOf) as [Session, Session, Session];
+
+  it('lets each session sign for the next, books each in the bucket of who signs, and gives the last alone', async () => {
+    const { subject, asked, signers, admission } = issuer([first, second, last]);
+    expect(await subject.issue(chained)).toEqual({
+      session: last,
+      region: 'eu-west-1',
+      effectiveDurationSeconds: 3600,
+      clamps: [],
+    });
+    expect(asked.slice(0, 2)).toEqual(hops);
+    expect(asked[2]).toMatchObject({ roleArn: request.roleArn, durationSeconds: 3600, externalId: 'ext-1' });
+    const caller = { partition: 'aws', isSession: true, carriesSourceIdentity: false };
+    expect(signers).toEqual([
+      undefined,
+      {
+        session: first,
+        caller: {
+          ...caller,
+          accountId: '210987654321',
+          arn: 'arn of first',
+          role: 'one',
+          roleArn: one,
+          carriesTags: false,
+        },
+      },
+      {
+        session: second,
+        caller: {
+          ...caller,
+          accountId: '320987654321',
+          arn: 'arn of second',
+          role: 'two',
+          roleArn: two,
+          carriesTags: true,
+        },
+      },
+    ]);
+    expect(admission).toEqual(buckets.map((bucket) => `charged ${bucket}`));
+  });
+
+  it('knows the buckets that follow before it starts, each once', () => {
+    expect(laterBucketsOf({ ...chained, hops: [...hops, ...hops], ecrRegion: 'us-east-2' })).toEqual([
+      ...buckets,
+      '123456789012/ci us-east-2 GetAuthorizationToken',
+    ]);
+    expect(laterBucketsOf(request)).toEqual([]);
+  });
+
+  it('ends at the first refusal, and slows down whom it came to', async () => {
+    const throttled = failure('Throttling', 'throttled');
+    const { subject, asked, admission } = issuer([first, throttled]);
+    await expect(subject.issue(chained)).rejects.toBe(throttled);
+    expect(asked).toHaveLength(2);
+    expect(admission).toEqual([`charged ${buckets[0]}`, `throttled ${buckets[0]}`]);
+  });
+
+  it('begins with the token of a ServiceAccount where one is named', async () => {
+    const { caller: _, ...rest } = chained;
+    const serviceAccount = { name: 'app', audience: 'sts.amazonaws.com' };
+    const { subject, asked, exchanged, signers } = issuer([first, second, last]);
+    expect((await subject.issue({ ...rest, serviceAccount })).session).toBe(last);
+    expect(exchanged.map(({ roleArn }) => roleArn)).toEqual([one]);
+    expect(asked.map(({ roleArn }) => roleArn)).toEqual([two, request.roleArn]);
+    expect(signers.map((signer) => signer?.session)).toEqual([first, second]);
   });
 });

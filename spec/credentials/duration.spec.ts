@@ -10,6 +10,7 @@ describe('effectiveDuration', () => {
     ['a grant limits it', { ...plain, grantSeconds: 1800 }, 1800, ['Grant 1800']],
     ['a grant allows as much', { ...plain, grantSeconds: 43_200 }, 43_200, []],
     ['the operator is a role session', { ...plain, isSession: true }, 3600, ['RoleChaining 3600']],
+    ['the role is reached through others', { ...plain, isChained: true }, 3600, ['RoleChaining 3600']],
     ['an hour is asked for by a role session', { requested: 3600, isSession: true }, 3600, []],
     ['the role turned out to allow less', { ...plain, roleSeconds: 3600 }, 3600, ['RoleMaximum 3600']],
     [
@@ -33,7 +34,11 @@ describe('effectiveDuration', () => {
   });
 
   it('names the way out of role chaining', () => {
-    expect(effectiveDuration({ ...plain, isSession: true }).clamps[0]?.message).toContain('auth.type: ServiceAccount');
+    const said = (input: Partial<DurationInput>) => effectiveDuration({ ...plain, ...input }).clamps[0]?.message;
+    expect(said({ isSession: true })).toContain('The operator is itself a role session');
+    expect(said({ isSession: true })).toContain('Longer sessions need auth.type: ServiceAccount');
+    expect(said({ isSession: true, isChained: true })).toContain('The role is reached through spec.chain');
+    expect(said({ isChained: true })).toContain('without a chain, auth.type: ServiceAccount gives up to 12 h');
   });
 
   it('is the least of what is asked for and allowed, and has a reason exactly when it is less', () => {

@@ -51,6 +51,7 @@ describe('inputHash', () => {
     ['region', { spec: { ...spec, region: 'eu-west-2' } }],
     ['externalId', { spec: { ...spec, externalId: 'e1' } }],
     ['sessionName', { spec: { ...spec, sessionName: 'mine' } }],
+    ['chain', { spec: { ...spec, chain: [{ roleArn: 'arn:aws:iam::123456789012:role/hop' }] } }],
     ['auth', { spec: { ...spec, auth: { type: 'ServiceAccount', serviceAccountRef: { name: 'app' } } } }],
     ['sourceIdentity', { spec: { ...spec, sourceIdentity: 'jane' } }],
     ['sessionPolicy', { spec: { ...spec, sessionPolicy: '{}' } }],

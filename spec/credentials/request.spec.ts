@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
 import type { CallerIdentity } from '../../lib/aws/options.ts';
+import { clampTo } from '../../lib/credentials/duration.ts';
 import { issueRequest, needsCaller, type RequestInput, roleArnOf } from '../../lib/credentials/request.ts';
 
 const user: CallerIdentity = {
@@ -125,6 +126,42 @@ describe('issueRequest', () => {
     ['a ServiceAccount and a role by ARN', { roleArn, auth: account }, false],
   ])("needs the operator's identity for %s: %#", (_what, spec, needed) => {
     expect(needsCaller(spec)).toBe(needed);
+  });
+
+  const chain = [
+    { roleArn: 'arn:aws:iam::210987654321:role/hops/one', externalId: 'ext-1' },
+    {
+      roleArn: 'arn:aws:iam::210987654321:role/two',
+      sessionTags: { team: 'a' },
+      transitiveTagKeys: ['team'],
+    },
+  ];
+  const derived = { sourceIdentity: 'Derived' } as const;
+  const none = { sourceIdentity: 'None' } as const;
+
+  it('reaches the role through the hops, for an hour at most, by sessions that only sign', () => {
+    const request = issueRequest(input({ chain, durationSeconds: 7200, sessionName: 'mine' }));
+    const common = { sessionName: 'rolevend-team-a.reader', durationSeconds: 900, region: 'eu-west-1' };
+    expect({ hops: request.hops, seconds: request.durationSeconds, name: request.sessionName }).toEqual({
+      hops: [
+        { ...chain[0], ...common, path: 'spec.chain[0]' },
+        { ...chain[1], ...common, path: 'spec.chain[1]' },
+      ],
+      seconds: 3600,
+      name: 'mine',
+    });
+    expect(request.clamps).toEqual([clampTo('RoleChaining', 3600, true)]);
+    expect(issueRequest(input({ chain: [] }))).not.toHaveProperty('hops');
+  });
+
+  it('derives the source identity of a hop where its grants say so, and that is another request', () => {
+    const plain = issueRequest(input({ chain }));
+    const first = issueRequest(input({ chain }, { hopTerms: [derived, none] }));
+    const second = issueRequest(input({ chain }, { hopTerms: [none, derived] }));
+    expect(first.hops?.map(({ sourceIdentity }) => sourceIdentity)).toEqual(['rolevend-team-a.reader', undefined]);
+    expect(first).not.toHaveProperty('sourceIdentity');
+    expect(new Set([plain, first, second].map(({ inputHash }) => inputHash)).size).toBe(3);
+    expect(issueRequest(input({ chain }, { hopTerms: [none, none] }))).toEqual(plain);
   });
 
   it('refuses a session policy that is not JSON, without quoting it', () => {

@@ -64,6 +64,11 @@ describe('the examples', () => {
     const partner = await aws.account(PARTNER);
     const trust = trustPrincipals(operatorArn, { externalId: 'team-a-7d2f' });
     await partner.createRole('orders-reader', { path: '/shared/', trust });
+    const gateway = await aws.createRole('gateway', { ...own, policies: ['sts:AssumeRole'] });
+    const fromGateway = trustPrincipals(gateway, { externalId: 'team-a-7d2f' });
+    const shared = { path: '/shared/', policies: ['sts:AssumeRole'] };
+    const entrance = await partner.createRole('entrance', { ...shared, trust: fromGateway });
+    await partner.createRole('audit-reader', { ...shared, trust: trustPrincipals(entrance) });
   }
 
   async function createServiceAccountRole(): Promise<void> {
@@ -104,6 +109,7 @@ describe('the examples', () => {
           : undefined;
       });
       expect(ready?.map(({ metadata, spec }) => [metadata.name, spec.secretType])).toEqual([
+        ['audit', 'Map'],
         ['audited', 'Map'],
         ['backup', 'File'],
         ['ledger', 'Map'],

@@ -2,9 +2,9 @@ import { type AWSAssumeRole, type ResolvedSpec, specProblems } from '../../api/a
 import { findCondition } from '../../api/conditions.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
 import { type CallerIdentity, ownerOf } from '../../aws/options.ts';
-import { bucketOf, ecrBucketOf } from '../../credentials/assume-role.ts';
+import { bucketOf, laterBucketsOf } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
-import { evaluate } from '../../credentials/grants.ts';
+import { evaluateChain } from '../../credentials/grant-chain.ts';
 import { type IssueRequest, issueRequest, needsCaller, roleArnOf } from '../../credentials/request.ts';
 import { RolevendError } from '../../errors.ts';
 
@@ -40,8 +40,8 @@ export type Asked = {
       request: IssueRequest;
       /** Of the rate bucket to claim from. */
       bucket: string;
-      /** Of the rate bucket of the registry's tokens, where one is wanted. */
-      ecrBucket?: string | undefined;
+      /** Of the rate buckets of the requests that follow: those of a chain, and of a registry's token. */
+      laterBuckets?: readonly string[];
       /** Names and generations of the grants that allow it. */
       grantsKey?: string;
     }
@@ -63,7 +63,7 @@ export function ask(
   const all = [...grants];
   // Without an identity `self` stands for the account of the role, so that no limit is missed.
   const self = caller ?? ownerOf(roleArn);
-  const decision = evaluate(all, { namespace, namespaceLabels, name, roleArn, self, spec });
+  const decision = evaluateChain(all, { namespace, namespaceLabels, name, roleArn, self, spec });
   if (!decision.allowed) {
     return {
       ...obstacle('GrantDenied', decision.message),
@@ -75,20 +75,23 @@ export function ask(
     const request = issueRequest({
       object,
       terms: decision.terms,
+      hopTerms: decision.hopTerms,
       caller,
       region,
       roleSeconds: learnedSeconds(object),
     });
-    const granted = { allowed: true, message: whyGranted(decision.grants, roleArn) };
-    const grantsKey = keyOfGrants(all, decision.grants);
-    return { roleArn, granted, request, bucket: bucketOf(request), ecrBucket: ecrBucketOf(request), grantsKey };
+    const granted = { allowed: true, message: decision.granted.map(whyGranted).join('; ') };
+    const names = decision.granted.flatMap((one) => one.grants);
+    const grantsKey = keyOfGrants(all, names);
+    const buckets = { bucket: bucketOf(request), laterBuckets: laterBucketsOf(request) };
+    return { roleArn, granted, request, ...buckets, grantsKey };
   } catch (error) {
     if (error instanceof RolevendError && error.code === 'InvalidSpec') return obstacle('InvalidSpec', error.message);
     throw error;
   }
 }
 
-function whyGranted(grants: readonly string[], roleArn: string): string {
+function whyGranted({ grants, roleArn }: { grants: readonly string[]; roleArn: string }): string {
   if (grants.length > 0) return `RoleGrant ${grants.join(', ')} allows ${roleArn}`;
   return `no RoleGrant is needed: IAM decides by the ServiceAccount whether it may use ${roleArn}`;
 }

@@ -91,17 +91,17 @@ export class AwsAssumeRoleController {
   /** Issues, or gives the time to wait in milliseconds while the key waits for a rate token; that wakes it before. */
   async #issue(pass: Pass, reason: IssueReason): Promise<number | undefined> {
     const { clock, admission } = this.#context;
-    const { request, bucket, ecrBucket } = pass.asked as Extract<Pass['asked'], { request: object }>;
+    const { request, bucket, laterBuckets = [] } = pass.asked as Extract<Pass['asked'], { request: object }>;
     pass.memory.waitingSince ??= clock.monotonic();
     const silentMs = PENDING_AFTER_MS - (clock.monotonic() - pass.memory.waitingSince);
     const end = pass.seen.record?.expiresAt ?? 0;
     const validUntil = end > serverNow(this.#context) ? end : undefined;
     const order = { namespace: pass.object.metadata.namespace ?? '', validUntil };
-    const ecrMs = ecrBucket === undefined ? 0 : admission.waitMs(ecrBucket);
-    if (ecrMs > 0 || !admission.claim(bucket, pass.key, order)) {
-      if (silentMs > 0) return ecrMs > 0 ? Math.min(silentMs, ecrMs) : silentMs;
+    const laterMs = Math.max(0, ...laterBuckets.map((later) => admission.waitMs(later)));
+    if (laterMs > 0 || !admission.claim(bucket, pass.key, order)) {
+      if (silentMs > 0) return laterMs > 0 ? Math.min(silentMs, laterMs) : silentMs;
       await report(pass, this.#context);
-      return ecrMs || WAITING_RECHECK_MS;
+      return laterMs || WAITING_RECHECK_MS;
     }
     await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
     pass.memory.waitingSince = undefined;

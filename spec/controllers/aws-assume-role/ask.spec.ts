@@ -36,7 +36,7 @@ describe('what an object asks for', () => {
       roleArn: ROLE,
       granted: { allowed: true, message: `RoleGrant default allows ${ROLE}` },
       obstacle: undefined,
-      rest: { bucket: expect.stringContaining('eu-west-1'), ecrBucket: undefined, grantsKey: 'default@g-1/1' },
+      rest: { bucket: expect.stringContaining('eu-west-1'), laterBuckets: [], grantsKey: 'default@g-1/1' },
     });
     expect(request).toMatchObject({
       namespace: 'team',
@@ -57,6 +57,33 @@ describe('what an object asks for', () => {
     expect(keyOf({ ...grant(), metadata: { ...grant().metadata, generation: 2 } })).toBe('default@g-1/2');
   });
 
+  const hop = (name: string) => `arn:aws:iam::444455556666:role/${name}`;
+  const chained = role({ spec: { chain: [{ roleArn: hop('one') }, { roleArn: hop('two') }] } });
+  const ofHops = (name: string, roles: string[]): RoleGrant => ({
+    ...grant({ roles }),
+    metadata: { name, uid: `u-${name}`, generation: 3 },
+  });
+
+  it('needs a grant for every role of a chain, and has the buckets of those that sign', () => {
+    const hops = ofHops('hops', [hop('*')]);
+    expect(asked(chained, { grants: [grant(), hops] })).toMatchObject({
+      roleArn: ROLE,
+      granted: {
+        allowed: true,
+        message: `RoleGrant hops allows ${hop('one')}; RoleGrant hops allows ${hop('two')}; RoleGrant default allows ${ROLE}`,
+      },
+      request: { hops: [{ roleArn: hop('one') }, { roleArn: hop('two') }] },
+      bucket: '111122223333/operator eu-west-1 AssumeRole',
+      laterBuckets: ['444455556666/one eu-west-1 AssumeRole', '444455556666/two eu-west-1 AssumeRole'],
+      grantsKey: 'default@g-1/1 hops@u-hops/3',
+    });
+    expect(asked(chained, { grants: [grant(), ofHops('one', [hop('one')])] })).toEqual({
+      roleArn: ROLE,
+      granted: { allowed: false, message: expect.stringContaining(hop('two')) },
+      obstacle: { code: 'GrantDenied', permanent: true, message: expect.stringContaining(hop('two')) },
+    });
+  });
+
   const auth = { type: 'ServiceAccount', serviceAccountRef: { name: 'app' } } as const;
   const ofAccount = {
     ...role(),
@@ -73,7 +100,7 @@ describe('what an object asks for', () => {
       },
       request: expect.objectContaining({ serviceAccount: { name: 'app', audience: 'sts.amazonaws.com' } }),
       bucket: '111122223333/web-identity eu-west-1 AssumeRoleWithWebIdentity',
-      ecrBucket: undefined,
+      laterBuckets: [],
       grantsKey: '',
     });
   });
