@@ -39,7 +39,6 @@ function tagRefused({ path = 'spec' }: Advice): string {
 /** What to do about a code other than `AccessDenied`. `text` is looked at for the name of a field and a percentage only. */
 export function advice(code: string, trouble: Trouble, text: string, about: Advice = {}): string {
   if (trouble === 'throttled') return 'AWS asks for fewer requests. They are slowed down and tried again.';
-  if (trouble === 'unreachable') return 'Check the network, the proxy and the Region. It is tried again.';
   if (trouble === 'duration')
     return 'The role does not allow sessions that long: lower spec.durationSeconds or raise the maximum session duration of the role.';
   if (code === 'InvalidParameterValue' && about.tagged) return tagRefused(about);
@@ -51,6 +50,15 @@ export function advice(code: string, trouble: Trouble, text: string, about: Advi
     return "The request's signature was refused: check the operator's credentials and the clock of its node.";
   if (code === 'ValidationError') return `AWS does not accept ${fieldIn(text, about.path)}: correct it in the object.`;
   return 'It is tried again.';
+}
+
+/** What to do where no answer came. `network` is what the network said, as `ECONNREFUSED`. */
+export function unreachable(network: string | undefined): string {
+  if (network === 'ERR_PROXY_TUNNEL')
+    return 'The proxy of HTTPS_PROXY refused the connection: check its address, user and password, and what it lets through. It is tried again.';
+  if (network !== undefined && /CERT|UNABLE_TO_(GET|VERIFY)/.test(network))
+    return 'The certificate of the other side is not trusted: where a proxy or an endpoint has an authority of its own, name a PEM file with it in AWS_CA_BUNDLE. It is tried again.';
+  return 'Check the network, the proxy and the Region. It is tried again.';
 }
 
 /** What to shorten. How AWS packs is not published, so the length of a field says only about how much it takes. */

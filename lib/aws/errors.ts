@@ -1,5 +1,5 @@
 import { type Consequence, RolevendError } from '../errors.ts';
-import { type Advice, accessDenied, advice } from './advice.ts';
+import { type Advice, accessDenied, advice, unreachable } from './advice.ts';
 
 /** What a failed call asks of the code that made it, beyond its consequence. */
 export type Trouble =
@@ -94,6 +94,8 @@ interface Seen {
   /** HTTP status, 0 where there was no answer. */
   status: number;
   requestId: string | undefined;
+  /** What the network said where there was no answer, as `ECONNREFUSED`. */
+  network: string | undefined;
   /** The service's own words: looked at, never passed on, because they may quote the request. */
   text: string;
 }
@@ -132,6 +134,8 @@ function nameOf(error: unknown): string {
 function look(error: unknown): Seen {
   const raw = (typeof error === 'object' && error !== null ? error : {}) as {
     message?: unknown;
+    code?: unknown;
+    cause?: { code?: unknown };
     $metadata?: { httpStatusCode?: number; requestId?: string };
     $response?: { statusCode?: number };
   };
@@ -139,8 +143,14 @@ function look(error: unknown): Seen {
     code: nameOf(error),
     status: raw.$metadata?.httpStatusCode ?? raw.$response?.statusCode ?? 0,
     requestId: raw.$metadata?.requestId,
+    network: networkCode(raw.code ?? raw.cause?.code),
     text: typeof raw.message === 'string' ? raw.message : '',
   };
+}
+
+/** Codes of Node.js and OpenSSL are words of their own and quote nothing. */
+function networkCode(code: unknown): string | undefined {
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,63}$/.test(code) ? code : undefined;
 }
 
 function classify(seen: Seen, context: AwsContext): { code: string; trouble: Trouble } {
@@ -171,8 +181,10 @@ function explain(code: string, trouble: Trouble, seen: Seen, context: AwsContext
   const id = seen.requestId === undefined ? '' : `, request id ${seen.requestId}`;
   const about = context.roleArn === undefined ? '' : ` for ${context.roleArn}`;
   const call = `${context.service} ${context.operation}${about} in ${context.region}`;
-  if (trouble === 'unreachable')
-    return `${call} got no answer from AWS (${code}${id}). ${advice(code, trouble, seen.text)}`;
+  if (trouble === 'unreachable') {
+    const why = [code, seen.network].filter((text) => text !== undefined).join(', ');
+    return `${call} got no answer from AWS (${why}${id}). ${unreachable(seen.network)}`;
+  }
   const then = code === 'AccessDenied' ? accessDenied(context) : advice(code, trouble, seen.text, context);
   return `${call} failed (${code}${id}). ${then}`;
 }

@@ -8,6 +8,7 @@ import { type Connection, loadConnection } from '../kube/connection.ts';
 import { type HttpServer, type ServeOptions, serve } from '../kube/http.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
+import { awsNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 
 /** Where a Pod finds the name of its own namespace. */
@@ -37,8 +38,8 @@ export async function controllerCommand(given: GivenFlags, problems: readonly st
 /** What the operator needs of its machine, opened before it. */
 interface Surroundings {
   connection: Connection;
-  /** Certificates for AWS, in PEM. */
-  ca: string | undefined;
+  /** The way to AWS. */
+  network: ReturnType<typeof awsNetwork>;
   servers: HttpServer[];
   metrics: Metrics;
   /** What the probes ask; filled in once it is there. */
@@ -64,10 +65,10 @@ async function open(values: Partial<ControllerConfig>, problems: string[], log: 
   // A path that was not accepted is one problem, not two.
   const isRefused = problems.some((problem) => problem.includes('--kubeconfig'));
   const connection = isRefused ? undefined : await orNote(problems, connect);
-  const ca = await orNote(problems, caBundle);
+  const network = await orNote(problems, () => awsNetwork(environment));
   const servers = await serveAll(values, probed, metrics, problems);
-  if (connection === undefined || problems.length > 0) throw new ConfigError(problems);
-  return { connection, ca, servers, metrics, probed };
+  if (connection === undefined || network === undefined || problems.length > 0) throw new ConfigError(problems);
+  return { connection, network, servers, metrics, probed };
 }
 
 /** Notes what is not accepted instead of ending at the first. */
@@ -83,14 +84,14 @@ async function orNote<T>(problems: string[], attempt: () => T | Promise<T>): Pro
 
 async function runController(
   config: ControllerConfig,
-  { connection, ca, servers, metrics, probed }: Surroundings,
+  { connection, network, servers, metrics, probed }: Surroundings,
   signal: AbortSignal,
   log: Logger,
 ): Promise<'released' | 'lost'> {
   const operator = new Operator({
     config,
     connection,
-    aws: { region: config.region, proxyEnv: environment, ca },
+    aws: { region: config.region, ...network },
     identity: `${hostname()}_${randomBytes(4).toString('hex')}`,
     leaseNamespace: config.leaderElectionNamespace ?? ownNamespace(),
     clock: systemClock,
@@ -172,15 +173,5 @@ function ownNamespace(): string {
     return readFileSync(NAMESPACE_FILE, 'utf8').trim();
   } catch {
     return 'default';
-  }
-}
-
-function caBundle(): string | undefined {
-  const path = environment['AWS_CA_BUNDLE'];
-  if (path === undefined || path === '') return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    throw new ConfigError([`AWS_CA_BUNDLE: cannot read "${path}"; give the path of a PEM file`]);
   }
 }

@@ -95,6 +95,20 @@ describe('the consequence of every AWS error', () => {
     });
   });
 
+  it.each([
+    [{ code: 'ECONNREFUSED' }, '(StsUnreachable, ECONNREFUSED). Check the network, the proxy and the Region.'],
+    [{ cause: { code: 'ENOTFOUND' } }, '(StsUnreachable, ENOTFOUND). Check the network'],
+    [{ code: 'ERR_PROXY_TUNNEL' }, '(StsUnreachable, ERR_PROXY_TUNNEL). The proxy of HTTPS_PROXY refused'],
+    [{ code: 'SELF_SIGNED_CERT_IN_CHAIN' }, 'name a PEM file with it in AWS_CA_BUNDLE'],
+    [{ code: 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' }, 'The certificate of the other side is not trusted'],
+    [{ code: QUOTED }, '(StsUnreachable). Check the network'],
+    [{ code: 23 }, '(StsUnreachable). Check the network'],
+  ])('says what the network said, in its own words alone: %j', (details, says) => {
+    const { message } = mapped(Object.assign(new Error(QUOTED), details));
+    expect(message).toContain(says);
+    expect(message).not.toContain(QUOTED);
+  });
+
   it('calls an unreachable registry by its name', () => {
     expect(mapped(thrown('Error', 0), { ...context, service: 'ECR' }).code).toBe('EcrUnreachable');
   });

@@ -1,0 +1,65 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { AwsOptions } from '../aws/options.ts';
+import { ConfigError } from '../config.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** As curl and Node.js read them. */
+const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
+const ENDPOINT = /^AWS_ENDPOINT_URL(_[A-Z0-9_]+)?$/;
+const SWITCHES = ['AWS_USE_FIPS_ENDPOINT', 'AWS_USE_DUALSTACK_ENDPOINT'];
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * What the environment says about the way to AWS. Endpoints and switches are read by the AWS SDK itself; here they are
+ * only judged, because it would complain at the first request.
+ * @throws ConfigError that names every variable that is not accepted; never a value, which may hold a password
+ */
+export function awsNetwork(env: Environment): Pick<AwsOptions, 'proxyEnv' | 'ca'> {
+  const problems = [
+    ...refused(env, PROXIES, isHttpUrl, 'the URL of a proxy, as http://proxy.example.com:3128'),
+    ...refused(
+      env,
+      Object.keys(env).filter(isEndpoint),
+      isHttpUrl,
+      'the URL of an endpoint, as https://sts.example.com',
+    ),
+    ...refused(env, SWITCHES, (value) => value === 'true' || value === 'false', 'true or false'),
+  ];
+  const ca = caBundle(env['AWS_CA_BUNDLE'], problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { proxyEnv: env, ca };
+}
+
+/** A line for each of the variables that is set to something that is not accepted. */
+function refused(env: Environment, names: string[], accepts: (value: string) => boolean, wanted: string): string[] {
+  return names
+    .filter((name) => env[name] && !accepts(env[name]))
+    .map((name) => `${name}: the value is not accepted; give ${wanted}`);
+}
+
+function isEndpoint(name: string): boolean {
+  return ENDPOINT.test(name);
+}
+
+/** Node.js would take a proxy without a scheme for none at all, and go around it. */
+function isHttpUrl(value: string): boolean {
+  return URL.canParse(value) && ['http:', 'https:'].includes(new URL(value).protocol);
+}
+
+function caBundle(path: string | undefined, problems: string[]): string | undefined {
+  if (path === undefined || path === '') return undefined;
+  try {
+    const text = readFileSync(path, 'utf8');
+    const certificates = text.match(CERTIFICATE) ?? [];
+    for (const certificate of certificates) new X509Certificate(certificate);
+    if (certificates.length > 0) return text;
+    problems.push(`AWS_CA_BUNDLE: "${path}" holds no certificate; give the path of a PEM file`);
+  } catch (error) {
+    const isRead = (error as { code?: string }).code?.startsWith('ERR_');
+    const problem = isRead ? `"${path}" holds a certificate that cannot be read` : `cannot read "${path}"`;
+    problems.push(`AWS_CA_BUNDLE: ${problem}; give the path of a PEM file`);
+  }
+  return undefined;
+}
