@@ -2,7 +2,13 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { managedLabel } from '../../lib/api/names.ts';
 import { holdsWhatWasIssued, openSite, type Site, type Workshop } from '../commands/support.ts';
 import { openStage } from '../controllers/aws-assume-role/support.ts';
-import { type AuditEntry, type ControlPlane, startControlPlane, trustPrincipals } from '../lab/index.ts';
+import {
+  type AuditEntry,
+  type ControlPlane,
+  startControlPlane,
+  trustPrincipals,
+  trustServiceAccount,
+} from '../lab/index.ts';
 import type { PodSpec } from '../lab/kubelet.ts';
 import { eventually } from '../support/eventually.ts';
 import { buildProgram, type RolevendProcess } from '../support/process.ts';
@@ -26,6 +32,8 @@ describe('with exactly the rights, the arguments and the variables that the char
   let shop: Workshop;
   let cluster: ControlPlane;
   let replicas: RolevendProcess[] = [];
+  /** ARN of the OIDC provider of the cluster. */
+  let provider: string;
 
   beforeAll(async () => {
     cluster = await startControlPlane({ name: 'rights', audit: true });
@@ -34,6 +42,8 @@ describe('with exactly the rights, the arguments and the variables that the char
     shop = { ...stage, program };
     const { aws, keys } = stage;
     await aws.createRole('app', { trust: trustPrincipals(keys.arn), policies: ['ecr:GetAuthorizationToken'] });
+    aws.gateway.trustIssuer({ issuer: cluster.issuer, caFile: cluster.caFile });
+    provider = await aws.oidcProvider(cluster.issuer);
     const variables = { AWS_ACCESS_KEY_ID: keys.accessKeyId, AWS_SECRET_ACCESS_KEY: keys.secretAccessKey };
     const values = {
       'aws.region': aws.region,
@@ -73,6 +83,7 @@ describe('with exactly the rights, the arguments and the variables that the char
   async function useEverything(site: Site): Promise<void> {
     const { ns } = site;
     await collide(site);
+    await exchangeToken(site);
     const all = ['refreshed', 'edited', 'deleted', 'unlabelled', 'retyped', 'renamed', 'gone'];
     await ns.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'foreign' } });
     await Promise.all([...all, 'foreign'].map((name) => site.apply(name)));
@@ -90,7 +101,7 @@ describe('with exactly the rights, the arguments and the variables that the char
     await ns.kubectl('delete', 'aar', 'gone');
     await site.ready('retyped');
     await site.ready('renamed');
-    const kept = ['deleted', 'edited', 'refreshed', 'renamed-again', 'retyped', 'unlabelled'];
+    const kept = ['deleted', 'edited', 'refreshed', 'renamed-again', 'retyped', 'unlabelled', 'web'];
     await eventually('every Secret to be as it should', async () => {
       const secrets = (await site.secrets()).filter(({ metadata }) => metadata.labels?.[managedLabel] === 'true');
       expect(secrets.map(({ metadata }) => metadata.name).sort()).toEqual(kept);
@@ -101,6 +112,14 @@ describe('with exactly the rights, the arguments and the variables that the char
     await site.apply('later');
     await site.ready('later');
     await eventually('an Event', async () => (await ns.kubectl('get', 'events', '-oname')).stdout !== '');
+  }
+
+  /** Lets an object use a ServiceAccount of its namespace. */
+  async function exchangeToken({ ns, apply, ready }: Site): Promise<void> {
+    const trust = trustServiceAccount(provider, { namespace: ns.name, name: 'default' });
+    await shop.aws.createRole(ns.name, { trust });
+    await apply('web', { roleName: ns.name, auth: { type: 'ServiceAccount', serviceAccountRef: { name: 'default' } } });
+    await ready('web');
   }
 
   /** Changes an object while its first status, that of a slow issue, is on its way: the operator reads its version anew. */
@@ -164,7 +183,11 @@ describe('with exactly the rights, the arguments and the variables that the char
     ['one namespace', (namespace: string) => [namespace]],
   ])('in %s the operator uses each of them and is refused nothing', async (_, namespaces) => {
     const site = await openSite(shop);
-    await upgrade('Helm 4', cluster, ...set({ 'rbac.namespaces': namespaces(site.ns.name) }));
+    const values = {
+      'rbac.namespaces': namespaces(site.ns.name),
+      'serviceAccountAuth.namespaces': [site.ns.name],
+    };
+    await upgrade('Helm 4', cluster, ...set(values));
     await cluster.kubectl('delete', 'leases', '--all', `--namespace=${NAMESPACE}`);
     const from = (await cluster.auditLog()).length;
     await startReplicas();
@@ -179,7 +202,8 @@ describe('with exactly the rights, the arguments and the variables that the char
   test('an operator of one namespace can read no Secret of another', async () => {
     const can = (namespace: string) =>
       cluster.kubectl('auth', 'can-i', 'list', 'secrets', `--as=${USER}`, `--namespace=${namespace}`);
-    await upgrade('Helm 4', cluster, ...set({ 'rbac.namespaces': ['default'] }));
+    const values = { 'rbac.namespaces': ['default'], 'serviceAccountAuth.namespaces': [] };
+    await upgrade('Helm 4', cluster, ...set(values));
     expect([(await can('default')).stdout, (await can('kube-system')).stdout]).toEqual(['yes\n', 'no\n']);
   });
 });
