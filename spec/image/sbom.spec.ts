@@ -9,10 +9,17 @@ import { type TemporaryDirectory, temporaryDirectory } from '../lab/guard.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+interface Component {
+  'bom-ref': string;
+  name: string;
+  version: string;
+}
+
 interface Bill {
   bomFormat: string;
-  metadata: { component: { name: string; version: string } };
-  components: { name: string; version: string; purl: string; hashes: unknown[]; licenses: unknown[] }[];
+  metadata: { component: Component };
+  components: (Component & { hashes: unknown[]; licenses: unknown[] })[];
+  dependencies: { ref: string; dependsOn: string[] }[];
 }
 
 describe('the bill of materials', () => {
@@ -69,6 +76,13 @@ describe('the bill of materials', () => {
       .filter(([path, { dev }]) => path !== '' && dev !== true)
       .map(([path, { version }]) => `${path.replace(/^.*node_modules\//, '')}@${version}`);
     expect(listed()).toEqual([...new Set(needed)].sort());
+  });
+
+  test('tells dependencies among what it lists alone', () => {
+    const refs = new Set([...bill.components, bill.metadata.component].map((component) => component['bom-ref']));
+    const named = bill.dependencies.flatMap(({ ref, dependsOn }) => [ref, ...dependsOn]);
+    expect(named.filter((ref) => !refs.has(ref))).toEqual([]);
+    expect(bill.dependencies).toHaveLength(refs.size);
   });
 
   test('is the same for the same sources', async () => {
