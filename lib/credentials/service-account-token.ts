@@ -43,7 +43,7 @@ const problems: Readonly<Record<number, { code: string; message(namespace: strin
     code: 'TokenRequestForbidden',
     message: (namespace, name) =>
       `The operator may not create tokens of ServiceAccount ${namespace}/${name}. Add the namespace to the value serviceAccountAuth.namespaces of its Helm chart (it replaces the list of before): ` +
-      `helm upgrade … --reuse-values --set 'serviceAccountAuth.namespaces={${namespace}}'. If it is there, an admission policy refuses the request. It is tried again.`,
+      `helm upgrade … --reset-then-reuse-values --set 'serviceAccountAuth.namespaces={${namespace}}'. If it is there, an admission policy refuses the request. It is tried again.`,
   },
   404: {
     code: 'ServiceAccountNotFound',
