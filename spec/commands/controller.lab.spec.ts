@@ -1,6 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { annotations } from '../../lib/api/names.ts';
+import { sleep, systemClock } from '../../lib/clock.ts';
+import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { readKubeconfig, writeKubeconfig } from '../lab/kubeconfig.ts';
 import { eventually } from '../support/eventually.ts';
 import type { ProcessStart, RolevendProcess } from '../support/process.ts';
@@ -140,6 +143,30 @@ describe('the process of rolevend controller', () => {
     expect(ms).toBeLessThan(5_000);
     expect(await started.log()).toContainEqual({ level: 'info', time: expect.any(String), signal, msg: 'ending' });
     expect(await site.secrets()).toEqual([]);
+  });
+
+  test('replaces everything at once, and each once, after it was suspended for longer than its sessions live', async () => {
+    const seconds = 6;
+    shop.aws.gateway.sessionSeconds(seconds);
+    const started = await start();
+    await started.ready();
+    const names = ['one', 'two', 'three'];
+    await Promise.all(names.map((name) => site.apply(name)));
+    await Promise.all(names.map((name) => site.ready(name)));
+    await started.suspend();
+    await sleep(systemClock, (seconds + 2) * 1000);
+    const before = site.sessions().length;
+    const wokenAt = systemClock.now();
+    await started.resume();
+    const ends = (secret: Secret) => Date.parse(secret.metadata.annotations?.[annotations.expiresAt] ?? '');
+    const isGood = async () => (await site.secrets()).every((secret) => ends(secret) > systemClock.now());
+    await eventually('sessions that have not ended', isGood, 5 * 1_000);
+    const wakeUp = site.sessions().slice(before);
+    // A session of 6 s is not due before 1.8 s.
+    expect(wakeUp.filter(({ issuedAt }) => issuedAt < wokenAt + 1_000).length).toBeLessThanOrEqual(names.length);
+    expect(await started.ask('/healthz')).toEqual(ok);
+    const problems = (await started.log()).filter(({ level }) => level === 'error' || level === 'warn');
+    expect(problems).toEqual([]);
   });
 
   test('takes everything from the environment', async () => {
