@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import { Deadlines } from './deadlines.ts';
-import { Fifo } from './fifo.ts';
+import { FairFifo } from './fifo.ts';
+import { refOfKey } from './objects.ts';
 import { type QueueFigures, type QueueMetrics, queueMetrics } from './queue-metrics.ts';
 
 /** `high` for real changes and due work, `low` for a resync: high keys are always handed out first. */
@@ -32,6 +33,7 @@ interface Waiter {
  * priority queue: a key stands in it once, is held by one worker at a time, and runs again after `done` when it was
  * added meanwhile. Of several deadlines of a key the earliest stands. A key that will run at once needs no deadline, so
  * adding it takes its deadline away, and one set meanwhile is dropped: the coming pass says when the next one is due.
+ * Namespaces take turns, so that none waits for the thousands of another one.
  */
 export class WorkQueue {
   readonly #clock: Clock;
@@ -43,7 +45,7 @@ export class WorkQueue {
   /** Keys that a worker holds, with the time it took them. */
   readonly #processing = new Map<string, number>();
   /** Keys of `#dirty` that no worker holds. */
-  readonly #runnable = { high: new Fifo(), low: new Fifo() };
+  readonly #runnable = { high: new FairFifo(namespaceOf), low: new FairFifo(namespaceOf) };
   readonly #deadlines = new Deadlines();
   readonly #failures = new Map<string, number>();
   readonly #waiters = new Set<Waiter>();
@@ -236,4 +238,8 @@ export class WorkQueue {
       longestRunningSeconds: Math.max(0, ...ages),
     };
   }
+}
+
+function namespaceOf(key: string): string {
+  return refOfKey(key).namespace ?? '';
 }

@@ -59,6 +59,23 @@ describe('a work queue', () => {
     expect(await takeAll(queue)).toEqual(['change', 'r2', 'r1', 'r3']);
   });
 
+  it('lets namespaces take turns, also after a real change of each', async () => {
+    const { queue } = make();
+    for (let n = 1; n <= 4; n += 1) queue.add(`loud/${n}`);
+    queue.add('quiet/1', 'low');
+    queue.add('quiet/2');
+    queue.add('cluster-wide');
+    expect(await takeAll(queue)).toEqual([
+      'loud/1',
+      'quiet/2',
+      'cluster-wide',
+      'loud/2',
+      'loud/3',
+      'loud/4',
+      'quiet/1',
+    ]);
+  });
+
   it('remembers the higher priority of a key that is added while a worker holds it', async () => {
     const { queue } = make();
     queue.add('a');
