@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lab build bench fault faults lint format generate clean npm laboratory prerequisites prerequisites-lab
+.PHONY: help demo test soak lab build bench fault faults lint format generate clean npm laboratory prerequisites prerequisites-lab
 
 MACHINE_PATH := $(PATH)
 # The Node of package-lock.json comes before the machine's, for every program started from here.
@@ -23,6 +23,9 @@ demo: laboratory $(BUNDLE) ## see credentials appear and rotate on a real API se
 
 test: prerequisites-lab npm ## run everything that is checked; TESTS='spec/kube spec/x.spec.ts' runs only those tests
 	@$(NODE) spec/tools/test.ts $(TESTS)
+
+soak: prerequisites-lab npm ## play hours of work and trouble with thousands of objects: about half an hour
+	@$(NODE) spec/tools/test.ts .soak.spec.ts
 
 lab: laboratory ## keep a hub, a second cluster and AWS up until Ctrl-C and print what to export
 	@$(NODE) spec/lab/main.ts

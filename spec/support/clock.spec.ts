@@ -83,6 +83,7 @@ describe('the clock that skips', () => {
     clock.after(30_000, note('early'));
     clock.after(40_000, note('cancelled'))();
     clock.after(180_000, note('never'));
+    expect([clock.pending, Math.round((clock.nextInMs ?? 0) / 1000)]).toEqual([3, 30]);
     clock.skip(120_000);
     await sleep(clock, 5);
     expect({ seen, skipped: clock.now() - startedAt >= 120_000 }).toEqual({ seen: ['early', 'late'], skipped: true });

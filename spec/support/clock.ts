@@ -133,6 +133,17 @@ export class SkipClock implements Clock {
     }
   }
 
+  /** How many timers wait. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Milliseconds until the next timer, or undefined when none waits. */
+  get nextInMs(): number | undefined {
+    const due = Math.min(...[...this.#timers].map((timer) => timer.due));
+    return this.#timers.size === 0 ? undefined : Math.max(0, due - this.monotonic());
+  }
+
   /** Steps the wall clock alone by `ms`, as somebody who sets it does. Timers do not notice. */
   step(ms: number): void {
     this.#stepped += ms;

@@ -12,7 +12,7 @@ import { eventually } from './eventually.ts';
 export interface OperatorStart {
   /** Admin kubeconfig, or one of a ServiceAccount. */
   plane: { kubeconfig: string };
-  aws: LabAws;
+  aws: Pick<LabAws, 'endpoint' | 'region'>;
   /** What the operator signs with; or `provider`. */
   keys?: Keys;
   provider?: AwsOptions['provider'];

@@ -1,5 +1,6 @@
 // `make test`: runs every check, goes on after a failure, and ends with the line `N passed, N failed`.
-// Arguments: files or folders of tests, or a part of their paths; then only those tests run.
+// Arguments: files or folders of tests, or a part of their paths; then only those tests run. Those that take many minutes
+// (*.soak.spec.ts) run only where an argument names them so.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -16,7 +17,9 @@ const children = new Children();
 const tallies: Tally[] = [];
 
 const selected = process.argv.slice(2).map((path) => relative(root, join(root, path)));
-const tests = await findTests(root, selected);
+const isLong = (path: string) => path.includes('.soak.');
+const found = await findTests(root, selected);
+const tests = selected.some(isLong) ? found : found.filter((path) => !isLong(path));
 if (tests.length === 0) {
   process.stderr.write(`no test matches ${selected.join(' ')}; tests are named spec/**/*.spec.ts and *.lab.spec.ts\n`);
   tallies.push({ passed: 0, failed: 1, skipped: 0 });
@@ -26,9 +29,10 @@ if (tests.length === 0) {
   await check('bill of materials', 'node', 'spec/tools/sbom.ts');
   await jest(
     'unit',
-    tests.filter((path) => !isLab(path)),
+    tests.filter((path) => !isLab(path) && !isLong(path)),
   );
-  await laboratory(tests.filter(isLab));
+  await laboratory('lab', tests.filter(isLab));
+  await laboratory('soak', tests.filter(isLong));
 }
 finish();
 
@@ -43,12 +47,12 @@ async function check(name: string, command: string, ...args: string[]): Promise<
   return tally.failed === 0;
 }
 
-async function laboratory(paths: string[]): Promise<void> {
+async function laboratory(project: 'lab' | 'soak', paths: string[]): Promise<void> {
   if (paths.length === 0) return;
-  if (await check('laboratory', 'sh', '-c', 'node spec/lab/install.ts >/dev/null')) await jest('lab', paths);
+  if (await check('laboratory', 'sh', '-c', 'node spec/lab/install.ts >/dev/null')) await jest(project, paths);
 }
 
-async function jest(project: 'unit' | 'lab', paths: string[]): Promise<void> {
+async function jest(project: 'unit' | 'lab' | 'soak', paths: string[]): Promise<void> {
   if (paths.length === 0) return;
   const dir = await mkdtemp(join(tmpdir(), 'rolevend-test-'));
   const outputFile = join(dir, 'report.json');

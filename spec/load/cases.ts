@@ -1,0 +1,78 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Figures } from './messages.ts';
+import { noisy, ordinary, outage, type Progress, throttled } from './scenarios.ts';
+
+/** How large the scenarios are that a set of tests plays. */
+export interface Sizes {
+  throttled: { objects: number; stsQps: number; stsBurst: number };
+  outage: { objects: number; stsQps: number; stsBurst: number };
+  /** `limitMs`: how late a refresh of the quiet namespace may be. */
+  noisy: { loud: number; quiet: number; concurrency: number; callMs: number; limitMs: number };
+  ordinary: { objects: number; periodMs: number; sessionSeconds: number };
+  progress?: Progress;
+}
+
+const MIB = 2 ** 20;
+const HOUR = 3_600_000;
+
+/** Defines the tests of an operator under load, at these sizes. */
+export function loadTests({ progress = () => {}, ...sizes }: Sizes): void {
+  describe('an operator under load', () => {
+    test(`gets ${sizes.throttled.objects} objects through while STS throttles 30 % of the calls`, async () => {
+      const { objects, stsQps, stsBurst } = sizes.throttled;
+      const result = await throttled({ ...sizes.throttled, progress });
+      expect(result).toMatchObject({ expired: [], refreshed: objects });
+      expect(result.refusedShare).toBeGreaterThan(0.2);
+      expect(result.refusedShare).toBeLessThan(0.4);
+      // Two sessions of each, of which each costs 1.43 calls.
+      expect(result.callsPerObject).toBeLessThan(2 * 3);
+      // At the full rate there would be the burst and ten times the rate.
+      expect(result.callsWhileAllWereRefused).toBeLessThan(stsBurst + 1.5 * stsQps);
+      expect(result.convergedMs).toBeLessThan(HOUR / 2);
+    });
+
+    test(`loses nothing while STS is gone for 20 minutes: ${sizes.outage.objects} objects, and no burst after it`, async () => {
+      const { objects, stsQps, stsBurst } = sizes.outage;
+      const result = await outage({ ...sizes.outage, progress });
+      expect(result.expired).toEqual([]);
+      // The outage did hit.
+      expect(result.refreshedInTime).toBeLessThan(objects / 10);
+      expect(result.failed).toBeGreaterThan(objects);
+      expect(result.callsPerObject).toBeLessThan(1.5);
+      expect(result.mostCallsInASecond).toBeLessThanOrEqual(stsBurst + stsQps + 1);
+      expect(result.mostCallsInTenSeconds).toBeLessThanOrEqual(stsBurst + 10 * stsQps + 1);
+    });
+
+    test(`refreshes one namespace in time while another one gets ${sizes.noisy.loud} new objects`, async () => {
+      const { latestMs, loudTookMs, expired } = await noisy({ ...sizes.noisy, progress });
+      progress(`late by ${latestMs} ms at most, while the others took ${loudTookMs} ms`);
+      expect(expired).toEqual([]);
+      // One after the other, they would have made it wait.
+      expect(loudTookMs).toBeGreaterThan(sizes.noisy.limitMs);
+      expect(latestMs).toBeLessThan(sizes.noisy.limitMs);
+    });
+
+    test(`holds as much at the end of a period as of the one before, with ${sizes.ordinary.objects} objects`, async () => {
+      const { figures, sessionsPerObject, expired } = await ordinary({ ...sizes.ordinary, progress });
+      expect(expired).toEqual([]);
+      expect(sessionsPerObject).toBeGreaterThanOrEqual(5);
+      const [, before, after] = figures as [Figures, Figures, Figures];
+      expect(after.warnings).toEqual([]);
+      const { heapBytes, rssBytes, warnings: _, ...counts } = after;
+      expect(counts).toEqual(countsNear(before, counts));
+      expect(heapBytes - before.heapBytes).toBeLessThan(MIB);
+      expect(rssBytes).toBeLessThan(1.1 * before.rssBytes);
+    });
+  });
+}
+
+/** The counts themselves where they are near those of before: a connection or a watch more or less is none too many. */
+function countsNear(before: Figures, counts: Pick<Figures, 'timers' | 'sockets' | 'resources' | 'listeners'>) {
+  const near = (key: keyof typeof counts) => (Math.abs(counts[key] - before[key]) <= 5 ? counts[key] : before[key]);
+  return {
+    timers: near('timers'),
+    sockets: near('sockets'),
+    resources: near('resources'),
+    listeners: near('listeners'),
+  };
+}
