@@ -44,6 +44,7 @@ class Trial {
   readonly #recording: Recording;
   readonly #notes: Note[] = [];
   #struck = false;
+  #isKilled = false;
 
   private constructor(parts: {
     ground: Ground;
@@ -173,6 +174,7 @@ class Trial {
   async #kill(): Promise<void> {
     this.#note('the operator is killed');
     await this.#subject.kill();
+    this.#isKilled = true;
   }
 
   #note(what: string): void {
@@ -212,7 +214,9 @@ class Trial {
     await eventually('the fault to act', () => this.#hasActed(), LATEST_MS).catch(() => {});
   }
 
+  /** A kill takes a moment, in which the operator still answers. */
   #hasActed(): boolean {
+    if (this.#plan?.fault.startsWith('kill')) return this.#isKilled;
     return this.#struck || this.#proxy.requests.some(({ fault }) => fault !== undefined);
   }
 
