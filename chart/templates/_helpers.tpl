@@ -61,6 +61,11 @@ capabilities: {drop: [ALL]}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+{{- if .Values.rolloutRestart.enabled }}
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [patch]
+{{- end }}
 {{- end -}}
 
 {{- /* The settings of `aws` and `proxy`, as the variables that AWS SDKs read. Empty where nothing is set. */ -}}

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { auth, authRules } from './auth.ts';
 import { chain } from './chain.ts';
 import { copiedKeyRules, dnsNameRules, labelValueRule, regionRules, roleArnRules, roleNameRules } from './patterns.ts';
+import { restartDefaults, rolloutRestartSchema } from './rollout-restart.ts';
 import { boundedMap, mustMatch, type Rule, ruled } from './rules.ts';
 import { sessionFields, sessionRules } from './session.ts';
 
@@ -10,6 +11,9 @@ export const specDefaults = {
   /** Seconds. */
   durationSeconds: 900,
   deletionPolicy: 'Delete',
+  adoption: 'Never',
+  onExpiry: 'Keep',
+  rolloutRestart: { targets: [], ...restartDefaults },
   suspend: false,
   refresh: { percent: 60, jitterPercent: 10, minRemainingSeconds: 420 },
 } as const;
@@ -118,6 +122,14 @@ const deletionPolicy = z.enum(['Delete', 'Retain']).meta({
   description: `What becomes of the Secret when this object is deleted. Delete: it goes too. Retain: it stays, with its credential until that expires. Default: ${specDefaults.deletionPolicy}.`,
 });
 
+const adoption = z.enum(['Never', 'IfUnowned']).meta({
+  description: `What becomes of a Secret of that name that was not made for this object. Never: it is not touched, and the object is refused. IfUnowned: one without owner references and without an owner annotation of rolevend is taken over as soon as a credential is issued: its data are replaced as a whole, its labels and annotations stay. Only Secrets of type Opaque and kubernetes.io/dockerconfigjson are taken over. Default: ${specDefaults.adoption}.`,
+});
+
+const onExpiry = z.enum(['Keep', 'Scrub']).meta({
+  description: `What becomes of the data of the Secret when the credential ends before it could be replaced. Keep: they stay, though AWS refuses them. Scrub: they are removed (of an image pull Secret, all registries), with the condition Scrubbed and an Event; the next success fills the Secret again. What is still valid is never removed, and nothing while suspend is true. Default: ${specDefaults.onExpiry}.`,
+});
+
 const fields = z
   .object({
     roleName: roleName.optional(),
@@ -135,10 +147,13 @@ const fields = z
       .boolean()
       .optional()
       .meta({
-        description: `Stops every issue for this object; the Secret stays as it is and expires. Default: ${specDefaults.suspend}.`,
+        description: `Stops every issue for this object; the Secret stays as it is and expires. Only a change of deletionPolicy still reaches it. Default: ${specDefaults.suspend}.`,
       }),
     metadata: metadata.optional(),
     deletionPolicy: deletionPolicy.optional(),
+    adoption: adoption.optional(),
+    onExpiry: onExpiry.optional(),
+    rolloutRestart: rolloutRestartSchema.optional(),
   })
   .meta({ description: 'The role to assume and the Secret to keep filled with its credentials.' });
 

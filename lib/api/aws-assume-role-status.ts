@@ -7,7 +7,9 @@ const count = (description: string) => z.int().optional().meta({ description });
 
 const condition = z
   .object({
-    type: text('Ready, Reconciling, Stalled, Refreshed, Granted, DurationClamped or Suspended.'),
+    type: text(
+      'Ready, Reconciling, Stalled, Refreshed, Granted, DurationClamped, Scrubbed, RestartImpaired or Suspended.',
+    ),
     status: text('True, False or Unknown.'),
     reason: text('One word: an AWS error code or a reason of the operator.'),
     message: text('What happened and what to do, for people.'),
@@ -54,5 +56,6 @@ export const awsAssumeRoleStatusSchema = z
       .optional()
       .meta({ description: 'The Secret that was written last.' }),
     lastRestartAt: time('When workloads were last restarted because of a new credential.'),
+    lastRestartDigest: text('SHA-256 of the data of the Secret for which workloads were last to be restarted.'),
   })
   .meta({ description: 'What the operator did and sees. Written by the operator only.' });

@@ -3,6 +3,7 @@ import { awsAssumeRoleSpecSchema, specDefaults } from './aws-assume-role-spec.ts
 import type { awsAssumeRoleStatusSchema } from './aws-assume-role-status.ts';
 import type { Condition } from './conditions.ts';
 import type { Metadata, ResourceName } from './metadata.ts';
+import type { RestartTarget } from './rollout-restart.ts';
 import { problems } from './rules.ts';
 
 /** Address of the AWSAssumeRole kind. */
@@ -20,6 +21,10 @@ export type AWSAssumeRoleSpec = z.infer<typeof awsAssumeRoleSpecSchema>;
 export type SecretType = AWSAssumeRoleSpec['secretType'];
 /** `Delete` or `Retain`. */
 export type DeletionPolicy = NonNullable<AWSAssumeRoleSpec['deletionPolicy']>;
+/** `Keep` or `Scrub`. */
+export type OnExpiry = NonNullable<AWSAssumeRoleSpec['onExpiry']>;
+/** `Never` or `IfUnowned`. */
+export type Adoption = NonNullable<AWSAssumeRoleSpec['adoption']>;
 
 /** `status` as we write it. Objects of older operators may hold conditions with fewer keys and repeated types. */
 export interface AWSAssumeRoleStatus extends Omit<z.infer<typeof awsAssumeRoleStatusSchema>, 'conditions'> {
@@ -44,21 +49,34 @@ export interface RefreshSettings {
 
 /** `spec` with every default filled in. `region` stays undefined where the operator's own is meant. */
 export interface ResolvedSpec
-  extends Omit<AWSAssumeRoleSpec, 'durationSeconds' | 'deletionPolicy' | 'refresh' | 'suspend'> {
+  extends Omit<
+    AWSAssumeRoleSpec,
+    'durationSeconds' | 'deletionPolicy' | 'adoption' | 'onExpiry' | 'rolloutRestart' | 'refresh' | 'suspend'
+  > {
   /** Seconds. */
   durationSeconds: number;
   deletionPolicy: DeletionPolicy;
+  adoption: Adoption;
+  onExpiry: OnExpiry;
+  /** Without targets nothing is restarted. */
+  rolloutRestart: { targets: readonly RestartTarget[]; minInterval: string };
   refresh: RefreshSettings;
   suspend: boolean;
 }
 
 /** Fills in what the object leaves open; takes and leaves everything else as it is. */
 export function withDefaults(spec: AWSAssumeRoleSpec): ResolvedSpec {
-  const { refresh } = specDefaults;
+  const { refresh, rolloutRestart } = specDefaults;
   return {
     ...spec,
     durationSeconds: spec.durationSeconds ?? specDefaults.durationSeconds,
     deletionPolicy: spec.deletionPolicy ?? specDefaults.deletionPolicy,
+    adoption: spec.adoption ?? specDefaults.adoption,
+    onExpiry: spec.onExpiry ?? specDefaults.onExpiry,
+    rolloutRestart: {
+      targets: spec.rolloutRestart?.targets ?? rolloutRestart.targets,
+      minInterval: spec.rolloutRestart?.minInterval ?? rolloutRestart.minInterval,
+    },
     suspend: spec.suspend ?? specDefaults.suspend,
     refresh: {
       percent: spec.refresh?.percent ?? refresh.percent,

@@ -6,6 +6,8 @@ export const conditionTypes = [
   'Refreshed',
   'Granted',
   'DurationClamped',
+  'Scrubbed',
+  'RestartImpaired',
   'Suspended',
 ] as const;
 

@@ -106,7 +106,9 @@ function derivedForHops(hops: readonly AssumeRoleInput[]): { hopSourceIdentities
 }
 
 /** What the spec says about the session itself. */
-function sessionOf(spec: AWSAssumeRoleSpec): Pick<IssueRequest, (typeof sessionKeys)[number]> {
+function sessionOf(
+  spec: Pick<AWSAssumeRoleSpec, (typeof sessionKeys)[number]>,
+): Pick<IssueRequest, (typeof sessionKeys)[number]> {
   if (spec.sessionPolicy !== undefined) checkPolicy(spec.sessionPolicy);
   const set = sessionKeys.filter((key) => spec[key] !== undefined).map((key) => [key, spec[key]]);
   return Object.fromEntries(set);

@@ -81,6 +81,11 @@ export class KubeClient {
     this.#fieldManager = options.fieldManager ?? 'rolevend';
   }
 
+  /** What the API server's clock showed in its last answer, milliseconds since 1970 in whole seconds; undefined before the first. */
+  get serverTime(): number | undefined {
+    return this.#requests.serverTime;
+  }
+
   get<T extends KubeObject>(resource: Resource, ref: ObjectRef, options: GetOptions = {}): Promise<T> {
     return this.#requests.json<T>({
       verb: 'get',
@@ -147,6 +152,16 @@ export class KubeClient {
         version = await this.#versionOf(resource, ref, uid, options);
       }
     }
+  }
+
+  /** Merges `change` into the object, whatever its version; `null` removes a field. What it has already changes nothing. */
+  patch<T extends KubeObject>(
+    resource: Resource,
+    ref: ObjectRef,
+    change: object,
+    options: CallOptions = {},
+  ): Promise<T> {
+    return this.#write<T>({ verb: 'patch', resource, ref, body: change, contentType: mergePatch, ...call(options) });
   }
 
   /** Server-side apply: the object's fields become those of our field manager, others stay. */

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { type Clock, orAborted, withDeadline } from '../clock.ts';
+import { type Clock, orAborted, parseTime, withDeadline } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
@@ -55,6 +55,7 @@ export class Requests {
   readonly #options: RequestOptions;
   readonly #results: Counter<string>;
   readonly #host: string;
+  #serverTime: number | undefined;
 
   constructor(options: RequestOptions) {
     this.#options = options;
@@ -64,6 +65,11 @@ export class Requests {
       help: 'Requests to API servers by method, host and status code.',
       labelNames: ['method', 'host', 'code'],
     });
+  }
+
+  /** What the API server's clock showed in its last answer, milliseconds since 1970 in whole seconds; undefined before the first. */
+  get serverTime(): number | undefined {
+    return this.#serverTime;
   }
 
   /** The answer's JSON. The deadline covers everything up to its last byte, a renewal of the login included. */
@@ -125,6 +131,7 @@ export class Requests {
       // A request that waits for a connection heeds its signal only when it gets one; then it is not sent.
       const response = await orAborted(sent, signal);
       this.#results.inc({ method, host: this.#host, code: String(response.statusCode) });
+      this.#serverTime = parseTime(String(response.headers['date'])) ?? this.#serverTime;
       return response;
     } catch (error) {
       // What was never sent is no request.

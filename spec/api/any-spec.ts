@@ -37,6 +37,10 @@ const key = fc.oneof(
   ),
 );
 
+const anyDuration = fc
+  .array(fc.tuple(fc.nat(20_000), fc.constantFrom('h', 'm', 's', '')), { maxLength: 3 })
+  .map((parts) => parts.flat().join(''));
+
 /** Specs of AWSAssumeRole, a good part of which is right. */
 export const anySpec = fc.record(
   {
@@ -101,6 +105,10 @@ export const anySpec = fc.record(
     refresh: fc.record({
       percent: mostly(50, fc.nat(100)),
       minRemainingSeconds: mostly(420, fc.integer({ min: 50, max: 7300 })),
+    }),
+    rolloutRestart: fc.record({
+      targets: fc.array(fc.record({ kind: mostly('Deployment', text), name: mostly('web', text) }), { maxLength: 2 }),
+      minInterval: mostly('1h', anyDuration),
     }),
     metadata: fc.record(
       {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { specProblems, withDefaults } from '../../lib/api/aws-assume-role.ts';
+import type { RolloutRestart } from '../../lib/api/rollout-restart.ts';
 import { badSpecs, fiveFields, goodSpecs } from './bad-specs.ts';
 
 describe('specProblems', () => {
@@ -39,18 +40,25 @@ describe('withDefaults', () => {
       secretType: 'Map',
       durationSeconds: 900,
       deletionPolicy: 'Delete',
+      adoption: 'Never',
+      onExpiry: 'Keep',
+      rolloutRestart: { targets: [], minInterval: '1h' },
       suspend: false,
       refresh: { percent: 60, jitterPercent: 10, minRemainingSeconds: 420 },
     });
   });
 
   it('keeps what is set, also zero and false', () => {
+    const rolloutRestart: RolloutRestart = { targets: [{ kind: 'Deployment', name: 'web' }], minInterval: '20m' };
     const set = {
       roleArn: 'arn:aws:iam::123456789012:role/r',
       secretName: 's',
       secretType: 'File',
       durationSeconds: 3600,
       deletionPolicy: 'Retain',
+      adoption: 'IfUnowned',
+      onExpiry: 'Scrub',
+      rolloutRestart,
       suspend: true,
       refresh: { percent: 40, jitterPercent: 0, minRemainingSeconds: 60 },
       region: 'eu-west-1',

@@ -114,6 +114,18 @@ const secrets: BadSpec[] = [
     field: 'spec.deletionPolicy',
     says: 'supported values: "Delete", "Retain"',
   },
+  {
+    title: 'an unknown end of the data',
+    spec: having({ onExpiry: 'Delete' }),
+    field: 'spec.onExpiry',
+    says: 'supported values: "Keep", "Scrub"',
+  },
+  {
+    title: 'an unknown adoption',
+    spec: having({ adoption: 'Always' }),
+    field: 'spec.adoption',
+    says: 'supported values: "Never", "IfUnowned"',
+  },
 ];
 
 const numbers: BadSpec[] = [
@@ -225,6 +237,54 @@ const names: BadSpec[] = [
   },
 ];
 
+const restarting = (minInterval: string, target: object = { kind: 'Deployment', name: 'web' }) =>
+  having({ rolloutRestart: { targets: [target], minInterval } });
+
+const restarts: BadSpec[] = [
+  {
+    title: 'no workload',
+    spec: having({ rolloutRestart: {} }),
+    field: 'spec.rolloutRestart.targets',
+    says: 'Required',
+  },
+  {
+    title: 'an empty list of workloads',
+    spec: having({ rolloutRestart: { targets: [] } }),
+    field: 'spec.rolloutRestart.targets',
+    says: 'should have at least 1 items',
+  },
+  {
+    title: '17 workloads',
+    spec: having({ rolloutRestart: { targets: Array(17).fill({ kind: 'Deployment', name: 'web' }) } }),
+    field: 'spec.rolloutRestart.targets',
+    says: 'must have at most 16 items',
+  },
+  {
+    title: 'a workload of a kind that is not restarted',
+    spec: restarting('1h', { kind: 'Job', name: 'web' }),
+    field: 'spec.rolloutRestart.targets',
+    says: 'supported values: "Deployment", "StatefulSet", "DaemonSet"',
+  },
+  {
+    title: 'a workload whose name is none',
+    spec: restarting('1h', { kind: 'Deployment', name: 'Web/x' }),
+    field: 'spec.rolloutRestart.targets',
+    says: 'is not a DNS name',
+  },
+  ...['', '1', '1d', '-1h', '1.5h', '30m1h', '1h ', 'h', '1000h'].map((text) => ({
+    title: `an interval of "${text}"`,
+    spec: restarting(text),
+    field: 'spec.rolloutRestart.minInterval',
+    says: 'is no duration; write hours, minutes and seconds',
+  })),
+  ...['59s', '0h', '168h1s', '20160m'].map((text) => ({
+    title: `an interval of ${text}`,
+    spec: restarting(text),
+    field: 'spec.rolloutRestart.minInterval',
+    says: 'is less than 1m or more than 168h',
+  })),
+];
+
 const copied: BadSpec[] = [
   'aws-assume-role',
   'kubernetes.io/x',
@@ -282,6 +342,7 @@ export const badSpecs: readonly BadSpec[] = [
   ...secrets,
   ...numbers,
   ...names,
+  ...restarts,
   ...copied,
   ...malformedCopies,
   ...[...badSessions, ...badAuth, ...badChains].map(({ change, ...bad }) => ({ ...bad, spec: having(change) })),
@@ -302,6 +363,17 @@ export const goodSpecs: readonly object[] = [
     sessionName: 'a@b.c',
     suspend: true,
     deletionPolicy: 'Retain',
+    adoption: 'IfUnowned',
+    onExpiry: 'Scrub',
+  }),
+  ...['60s', '1m', '90s', '1h30m', '168h', '10080m', '0h1m0s'].map((text) => restarting(text)),
+  having({
+    rolloutRestart: {
+      targets: [
+        { kind: 'StatefulSet', name: 'a.b' },
+        { kind: 'DaemonSet', name: 'x' },
+      ],
+    },
   }),
   labels({ 'app.kubernetes.io/name': 'x', 'argocd.argoproj.io/secret-type': 'repository', team: '' }),
   annotated({ 'app.kubernetes.io/x': 'any text\nof any kind', 'example.com/aws-assume-role': 'x' }),

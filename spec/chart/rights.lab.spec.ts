@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { managedLabel } from '../../lib/api/names.ts';
+import { restartKinds } from '../../lib/api/rollout-restart.ts';
+import { restartAnnotation } from '../../lib/controllers/aws-assume-role/restart-target.ts';
 import { holdsWhatWasIssued, openSite, type Site, type Workshop } from '../commands/support.ts';
 import { openStage } from '../controllers/aws-assume-role/support.ts';
+import { workload } from '../controllers/aws-assume-role/workloads.ts';
 import {
   type AuditEntry,
   type ControlPlane,
@@ -84,6 +87,7 @@ describe('with exactly the rights, the arguments and the variables that the char
     const { ns } = site;
     await collide(site);
     await exchangeToken(site);
+    await restartWorkloads(site);
     const all = ['refreshed', 'edited', 'deleted', 'unlabelled', 'retyped', 'renamed', 'gone'];
     await ns.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'foreign' } });
     await Promise.all([...all, 'foreign'].map((name) => site.apply(name)));
@@ -101,7 +105,7 @@ describe('with exactly the rights, the arguments and the variables that the char
     await ns.kubectl('delete', 'aar', 'gone');
     await site.ready('retyped');
     await site.ready('renamed');
-    const kept = ['deleted', 'edited', 'refreshed', 'renamed-again', 'retyped', 'unlabelled', 'web'];
+    const kept = ['deleted', 'edited', 'refreshed', 'renamed-again', 'restarting', 'retyped', 'unlabelled', 'web'];
     await eventually('every Secret to be as it should', async () => {
       const secrets = (await site.secrets()).filter(({ metadata }) => metadata.labels?.[managedLabel] === 'true');
       expect(secrets.map(({ metadata }) => metadata.name).sort()).toEqual(kept);
@@ -112,6 +116,19 @@ describe('with exactly the rights, the arguments and the variables that the char
     await site.apply('later');
     await site.ready('later');
     await eventually('an Event', async () => (await ns.kubectl('get', 'events', '-oname')).stdout !== '');
+  }
+
+  /** Lets an object restart a workload of each kind. */
+  async function restartWorkloads({ ns, apply, ready }: Site): Promise<void> {
+    const targets = restartKinds.map((kind) => ({ kind, name: 'worker' }));
+    await ns.apply(...targets.map(workload));
+    await apply('restarting', { rolloutRestart: { targets, minInterval: '1m' } });
+    await ready('restarting');
+    await ns.kubectl('delete', 'secret', 'restarting');
+    await eventually('a restart of each', async () => {
+      const { stdout } = await ns.kubectl('get', restartKinds.join(','), '--output', 'json');
+      return stdout.split(restartAnnotation('restarting')).length > restartKinds.length;
+    });
   }
 
   /** Lets an object use a ServiceAccount of its namespace. */
@@ -186,6 +203,7 @@ describe('with exactly the rights, the arguments and the variables that the char
     const values = {
       'rbac.namespaces': namespaces(site.ns.name),
       'serviceAccountAuth.namespaces': [site.ns.name],
+      'rolloutRestart.enabled': true,
     };
     await upgrade('Helm 4', cluster, ...set(values));
     await cluster.kubectl('delete', 'leases', '--all', `--namespace=${NAMESPACE}`);

@@ -38,6 +38,9 @@ describe('inputHash', () => {
     ['metadata', { metadata: { labels: { a: 'b' } } }],
     ['refresh', { refresh: { percent: 50 } }],
     ['deletionPolicy', { deletionPolicy: 'Retain' }],
+    ['onExpiry', { onExpiry: 'Scrub' }],
+    ['rolloutRestart', { rolloutRestart: { targets: [{ kind: 'Deployment', name: 'web' }] } }],
+    ['adoption', { adoption: 'IfUnowned' }],
     ['secretName', { secretName: 'other' }],
   ])('does not depend on %s', (_field, change) => {
     expect(inputHash({ ...base, spec: { ...spec, ...change } })).toBe(inputHash(base));

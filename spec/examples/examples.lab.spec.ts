@@ -60,6 +60,9 @@ describe('the examples', () => {
     await aws.createRole('reports', own);
     await aws.createRole('backup', own);
     await aws.createRole('audited', own);
+    await aws.createRole('uploader', own);
+    await aws.createRole('sync', own);
+    await aws.createRole('worker', own);
     await aws.createRole('puller', { ...own, policies: ['ecr:GetAuthorizationToken'] });
     const partner = await aws.account(PARTNER);
     const trust = trustPrincipals(operatorArn, { externalId: 'team-a-7d2f' });
@@ -116,6 +119,9 @@ describe('the examples', () => {
         ['partner', 'Map'],
         ['registry', 'EcrDockerConfigJson'],
         ['reports', 'Map'],
+        ['sync', 'File'],
+        ['uploader', 'Map'],
+        ['worker', 'Map'],
       ]);
     },
     LIMIT_MS,
@@ -127,7 +133,7 @@ describe('the examples', () => {
     const used = await kubectl('get', 'deployments', `--namespace=${NAMESPACE}`, `--output=${names}`);
     const written = (await objects()).map(({ spec }) => spec.secretName);
     expect(written).toEqual(expect.arrayContaining(used.trim().split(/\s+/)));
-    expect(used.trim().split(/\s+/).sort()).toEqual(['backup-aws', 'registry-pull']);
+    expect(used.trim().split(/\s+/).sort()).toEqual(['backup-aws', 'registry-pull', 'sync-aws']);
   });
 
   test('mount a Secret as ~/.aws/credentials, which the AWS CLI and boto3 find', async () => {

@@ -11,6 +11,8 @@ import { dueOf, needsIssue, type Pass, requestKeyOf, serverNow, situationOf, typ
 import { type IssueReason, inputChanged, isSameRequest, plan } from './plan.ts';
 import { removeFormer, repairMetadata } from './repair.ts';
 import { report } from './report.ts';
+import { Restarter } from './restart.ts';
+import { scrub } from './scrub.ts';
 import { uidOf } from './secret.ts';
 
 /** After this time in milliseconds without a result the status says what is going on. */
@@ -26,9 +28,11 @@ const REFUSED_RECHECK_MS = 30_000;
 export class AwsAssumeRoleController {
   readonly #context: VendingContext;
   readonly #memories = new Map<string, Memory>();
+  readonly #restarter: Restarter;
 
   constructor(context: VendingContext) {
     this.#context = context;
+    this.#restarter = new Restarter(context);
   }
 
   /**
@@ -84,8 +88,16 @@ export class AwsAssumeRoleController {
       }
       if (pass.seen.state === 'intact') await removeFormer(pass, this.#context);
     }
+    const againMs = await this.#conclude(pass);
+    return soonest(this.#next(pass), againMs);
+  }
+
+  /** What follows from the state that the pass has come to. Gives the time in milliseconds until more of it is to do. */
+  async #conclude(pass: Pass): Promise<number | undefined> {
+    const emptyMs = await scrub(pass, this.#context);
+    const restartMs = await this.#restarter.restart(pass);
     await report(pass, this.#context);
-    return this.#next(pass);
+    return emptyMs ?? restartMs;
   }
 
   /** Issues, or gives the time to wait in milliseconds while the key waits for a rate token; that wakes it before. */
@@ -100,7 +112,7 @@ export class AwsAssumeRoleController {
     const laterMs = Math.max(0, ...laterBuckets.map((later) => admission.waitMs(later)));
     if (laterMs > 0 || !admission.claim(bucket, pass.key, order)) {
       if (silentMs > 0) return laterMs > 0 ? Math.min(silentMs, laterMs) : silentMs;
-      await report(pass, this.#context);
+      await this.#conclude(pass);
       return laterMs || WAITING_RECHECK_MS;
     }
     await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
@@ -177,4 +189,10 @@ export class AwsAssumeRoleController {
     this.#context.admission.cancel(key);
     this.#context.metrics.forget(namespace, name);
   }
+}
+
+/** The result that comes first. */
+function soonest(next: ReconcileResult | undefined, otherMs: number | undefined): ReconcileResult | undefined {
+  if (otherMs === undefined) return next;
+  return { requeueAfterMs: Math.min(otherMs, next?.requeueAfterMs ?? otherMs) };
 }

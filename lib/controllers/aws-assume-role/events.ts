@@ -5,6 +5,9 @@ import type { EventRecorder } from '../../kube/events.ts';
 import type { Obstacle } from './ask.ts';
 import type { Failure } from './backoff.ts';
 import type { IssueReason } from './plan.ts';
+import type { RestartResult } from './restart.ts';
+import type { RestartProblem } from './restart-problem.ts';
+import { nameOf } from './restart-target.ts';
 import type { SessionRecord } from './session-record.ts';
 
 /** What users read in `kubectl describe`. Repetitions are held back by the recorder. */
@@ -19,6 +22,14 @@ export class Announcer {
   issued(object: AWSAssumeRole, reason: IssueReason, record: SessionRecord, isRepair: boolean): void {
     if (isRepair)
       this.#normal(object, 'DriftRepaired', 'the Secret was edited or deleted; it holds a new credential now');
+    if (reason === 'Adopted') {
+      const name = object.spec.secretName;
+      this.#normal(
+        object,
+        'Adopted',
+        `Secret "${name}", which nobody owned, was taken over and its data were replaced`,
+      );
+    }
     const until = `valid for ${lifeOf(record)}, until ${rfc3339(record.expiresAt)}`;
     const isFirst = object.status?.issuedAt === undefined && !isRepair;
     if (isFirst) this.#normal(object, 'Issued', `issued a credential of ${record.assumedRoleArn}, ${until}`);
@@ -48,6 +59,23 @@ export class Announcer {
   /** The credential ended before it could be replaced. */
   expired(object: AWSAssumeRole, record: SessionRecord): void {
     this.#warn(object, 'Expired', `the credential ended at ${rfc3339(record.expiresAt)} and could not be replaced`);
+  }
+
+  /** An ended credential was removed from the Secret. */
+  scrubbed(object: AWSAssumeRole, record: SessionRecord): void {
+    const why = `its credential ended at ${rfc3339(record.expiresAt)}`;
+    this.#warn(object, 'Scrubbed', `the data of Secret "${object.spec.secretName}" were removed, since ${why}`);
+  }
+
+  /** Workloads were restarted. */
+  restarted(object: AWSAssumeRole, { restarted }: RestartResult): void {
+    const names = restarted.map(nameOf).join(', ');
+    this.#normal(object, 'RolloutRestarted', `restarted ${names}, since the Secret holds a new credential`);
+  }
+
+  /** Workloads were to be restarted and were not. */
+  notRestarted(object: AWSAssumeRole, { message }: RestartProblem): void {
+    this.#warn(object, 'RestartImpaired', message);
   }
 
   /** The session is shorter than asked for. */

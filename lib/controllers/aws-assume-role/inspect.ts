@@ -1,15 +1,15 @@
 import { type AWSAssumeRole, withDefaults } from '../../api/aws-assume-role.ts';
 import { annotations } from '../../api/names.ts';
 import { dnsNameRules } from '../../api/patterns.ts';
-import { parseTime } from '../../clock.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isNotFound } from '../../kube/errors.ts';
-import { isDeleting, type KubeObject, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
+import { type KubeObject, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
 import type { Store } from '../../kube/store.ts';
 import { digest } from '../../secrets/render.ts';
 import { type Ownership, ownershipOf } from './ownership.ts';
 import type { SecretState } from './plan.ts';
-import { type Secret, uidOf } from './secret.ts';
+import { adoptedTypes, elderClaim, otherType, outranked, type Refusal, refusal } from './refusal.ts';
+import type { Secret } from './secret.ts';
 import { assumedRecord, type SessionRecord } from './session-record.ts';
 import { trustedRecord } from './trusted-record.ts';
 
@@ -25,7 +25,7 @@ export interface Inspection {
   record?: SessionRecord | undefined;
   /** Whole Secret, where it had to be read; dropped when the pass ends. */
   live?: Secret | undefined;
-  blocked?: { reason: 'ConflictingSecret' | 'AdoptionRefused'; message: string } | undefined;
+  blocked?: Refusal | undefined;
 }
 
 export interface InspectOptions {
@@ -51,11 +51,11 @@ export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): P
   }
   const meta = cached?.metadata ?? (await read<KubeObject>(ref, o, true))?.metadata;
   if (meta === undefined) return absent(object, o);
-  const seen = judged(meta, object, o);
+  const seen = await judged(meta, object, o);
   if (seen !== undefined) return seen;
   const live = await read<Secret>(ref, o, false);
   if (live === undefined) return absent(object, o);
-  return judged(live.metadata, object, o) ?? inspectOwn(object, live, o.now);
+  return (await judged(live.metadata, object, o)) ?? inspectOwn(object, live, o.now);
 }
 
 function isSecretName(name: unknown): boolean {
@@ -63,11 +63,49 @@ function isSecretName(name: unknown): boolean {
 }
 
 /** What to make of a Secret that is not this object's own; undefined where it is. */
-function judged(meta: ObjectMeta, object: AWSAssumeRole, o: InspectOptions): Inspection | undefined {
+async function judged(meta: ObjectMeta, object: AWSAssumeRole, o: InspectOptions): Promise<Inspection | undefined> {
   const ownership = judge(meta, object, o.objects);
   if (ownership.kind === 'ours') return undefined;
   if (ownership.kind === 'stale') return { state: 'stale', meta };
-  return { state: 'absent', meta, blocked: refusal(object.spec.secretName, ownership) };
+  const isAdopted = ownership.kind === 'unowned' && object.spec.adoption === 'IfUnowned';
+  const blocked = isAdopted ? await adoptionRefusal(meta, object, o) : refusal(object.spec.secretName, ownership);
+  return blocked === undefined ? { state: 'unowned', meta } : { state: 'absent', meta, blocked };
+}
+
+/** Why a Secret that nobody owns is not taken over all the same. Its type is asked for, so that its data never come here. */
+async function adoptionRefusal(
+  meta: ObjectMeta,
+  object: AWSAssumeRole,
+  o: InspectOptions,
+): Promise<Refusal | undefined> {
+  const { secretName: name } = object.spec;
+  const claims = claimsOf(object, o);
+  // Somebody took the owner off a Secret that another object wrote, and that will put it right.
+  const writer = claims.find(({ status }) => status?.secretRef?.uid === meta.uid);
+  if (writer !== undefined) return refusal(name, { kind: 'conflict', owner: writer.metadata.name });
+  const rivals = claims.filter(({ spec }) => spec.adoption === 'IfUnowned');
+  const elder = elderClaim(object, rivals);
+  if (elder !== undefined) return outranked(name, elder);
+  const others = [...adoptedTypes].map((type) => `type!=${type}`).join(',');
+  const { items } = await o.client.list(secrets, {
+    namespace: object.metadata.namespace,
+    fieldSelector: `metadata.name=${name},${others}`,
+    metadataOnly: true,
+    signal: o.signal,
+  });
+  return items.length === 0 ? undefined : otherType(name);
+}
+
+/** Where no Secret stands yet and several objects name it, the oldest goes first. */
+function absent(object: AWSAssumeRole, o: InspectOptions): Inspection {
+  const elder = elderClaim(object, claimsOf(object, o));
+  if (elder === undefined) return { state: 'absent' };
+  return { state: 'absent', blocked: outranked(object.spec.secretName, elder) };
+}
+
+/** All objects that name the same Secret. */
+function claimsOf({ metadata, spec }: AWSAssumeRole, { objects }: InspectOptions): AWSAssumeRole[] {
+  return objects.byIndex(secretNameIndex, `${metadata.namespace ?? ''}/${spec.secretName}`);
 }
 
 /**
@@ -87,34 +125,6 @@ function inspectOwn(object: AWSAssumeRole, live: Secret, now: number): Inspectio
 /** Judges by the synced store who of the named owners lives. */
 export function judge(meta: ObjectMeta, object: AWSAssumeRole, objects: Store<AWSAssumeRole>): Ownership {
   return ownershipOf(meta, object, (uid) => objects.byIndex(uidIndex, uid)[0]?.metadata.name);
-}
-
-/** Text and reason for a Secret that may not be touched. */
-export function refusal(name: string, ownership: Ownership): NonNullable<Inspection['blocked']> {
-  if (ownership.kind === 'conflict') return conflict(`AWSAssumeRole "${ownership.owner}" owns Secret "${name}"`);
-  return {
-    reason: 'AdoptionRefused',
-    message: `Secret "${name}" exists and was not made for this object; delete or rename it, or choose another spec.secretName`,
-  };
-}
-
-function conflict(why: string): NonNullable<Inspection['blocked']> {
-  return { reason: 'ConflictingSecret', message: `${why}; choose another spec.secretName for one of the two` };
-}
-
-/** Where no Secret stands yet and several objects name it, the oldest goes first. */
-function absent(object: AWSAssumeRole, o: InspectOptions): Inspection {
-  const { namespace = '' } = object.metadata;
-  const claims = o.objects.byIndex(secretNameIndex, `${namespace}/${object.spec.secretName}`);
-  const elder = claims.find((other) => !isDeleting(other) && isOlder(other, object));
-  if (elder === undefined) return { state: 'absent' };
-  const why = `AWSAssumeRole "${elder.metadata.name}" names Secret "${object.spec.secretName}", too, and is older, so it goes first`;
-  return { state: 'absent', blocked: conflict(why) };
-}
-
-function isOlder(a: AWSAssumeRole, b: AWSAssumeRole): boolean {
-  const byTime = (parseTime(a.metadata.creationTimestamp) ?? 0) - (parseTime(b.metadata.creationTimestamp) ?? 0);
-  return byTime < 0 || (byTime === 0 && uidOf(a) < uidOf(b));
 }
 
 function isOwnWrite(meta: ObjectMeta, object: AWSAssumeRole): boolean {

@@ -11,6 +11,7 @@ import { type Failure, isPermanent } from './backoff.ts';
 import { judge } from './inspect.ts';
 import { repaired } from './memory.ts';
 import {
+  hadSecret,
   handledRefresh,
   type Pass,
   requestDigest,
@@ -32,7 +33,8 @@ import { ForeignSecretError, writeSecret } from './write.ts';
  *  2. after STS answered, before the Secret is applied: the same; the next pass issues anew, the old Secret is still good;
  *  3. the Secret is applied, its answer lost: its annotations tell the session, the next pass repairs the status alone;
  *  4. after the Secret, before the status: the same;
- *  5. between delete and create of a Secret whose type changes: it is missing, and the next pass issues anew;
+ *  5. between delete and create of a Secret whose type changes, or of an immutable one: it is missing, and the next pass
+ *     issues anew; labels and annotations that others had put on it are lost with it;
  *  6. before the Secret of a former name is removed: the owner index, or the status, still names it to the next pass.
  *
  * Throws what ends the whole pass: its signal's reason, a lost Lease, and the refusal of a namespace that is going away.
@@ -88,7 +90,13 @@ function recordOf({ session, ecr }: IssueResult, request: IssueRequest, pass: Pa
     specSha256: specHash(pass.object.spec),
     refreshSha256: refresh === undefined ? undefined : requestDigest(refresh),
     inputHash: request.inputHash,
+    ...(pass.spec.rolloutRestart.targets.length > 0 && replacesData(pass) && { restarts: true }),
   };
+}
+
+/** Whether the session takes the place of data that workloads may hold. Where there were none yet, they wait for it. */
+function replacesData(pass: Pass): boolean {
+  return pass.seen.state !== 'absent' || hadSecret(pass);
 }
 
 /** Annotations and status hold whole seconds, and the due time must not move when it is computed from them. */
@@ -112,6 +120,7 @@ async function store(pass: Pass, record: SessionRecord, result: IssueResult, con
     namespace: pass.object.metadata.namespace ?? '',
     name: pass.spec.secretName,
     ownership: (meta) => judge(meta, pass.object, objects),
+    adopted: pass.seen.state === 'unowned' ? pass.seen.meta?.uid : undefined,
   });
   secrets.observe(withoutManagedFields({ apiVersion: 'v1', kind: 'Secret', metadata }));
   pass.seen = { state: 'intact', meta: metadata, record };
@@ -132,9 +141,8 @@ function noteSuccess(pass: Pass, reason: IssueReason, seconds: number, context: 
 }
 
 /** A first Secret, or the one of a new name, was not lost. */
-function isRepair({ object, spec, memory }: Pass, reason: IssueReason): boolean {
-  const isLost = object.status?.secretRef?.name === spec.secretName || memory.repairs.lastAt !== undefined;
-  return reason === 'Drift' || (reason === 'Missing' && isLost);
+function isRepair(pass: Pass, reason: IssueReason): boolean {
+  return reason === 'Drift' || ((reason === 'Missing' || reason === 'Adopted') && hadSecret(pass));
 }
 
 function noteFailure(pass: Pass, reason: IssueReason, error: unknown, context: VendingContext): void {

@@ -2,6 +2,7 @@ import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import { parseTime } from '../../clock.ts';
 import { type Failure, repairDelay } from './backoff.ts';
+import type { Restarted } from './restart.ts';
 import { uidOf } from './secret.ts';
 
 /** What is kept of an object between passes. All of it can be lost: the status holds what a restart needs. */
@@ -12,6 +13,9 @@ export interface Memory {
   /** Value of the refresh annotation that was tried last, and when (milliseconds since 1970). */
   triedRequest: string | undefined;
   triedRequestAt: number | undefined;
+  restart: Restarted | undefined;
+  /** When workloads may be restarted for the data with this digest, in milliseconds of the monotonic clock. */
+  restartTurn: { digest: string; at: number } | undefined;
   /** Since when a credential is wanted and none has come, in milliseconds of the monotonic clock. */
   waitingSince: number | undefined;
   /** UID of the Secret of a former name that was removed last. A watch that is behind still shows it. */
@@ -31,6 +35,8 @@ export function recall(object: AWSAssumeRole): Memory {
     triedRequest: undefined,
     // Perhaps another attempt was the last; a request then waits a little, but never comes too often.
     triedRequestAt: lastHandledRefreshRequest === undefined ? undefined : parseTime(lastAttemptAt),
+    restart: undefined,
+    restartTurn: undefined,
     waitingSince: undefined,
   };
 }

@@ -10,12 +10,14 @@ import { uidOf } from './secret.ts';
  *   more and the status tells that this object wrote it;
  * - `stale`: made by an earlier object of this name that does not exist any more, e.g. restored from a backup;
  * - `conflict`: another living AWSAssumeRole owns it;
+ * - `unowned`: nobody is named as its owner, and this object did not write it;
  * - `foreign`: anything else.
  */
 export type Ownership =
   | { kind: 'ours' }
   | { kind: 'stale' }
   | { kind: 'conflict'; owner: string }
+  | { kind: 'unowned' }
   | { kind: 'foreign' };
 
 /** Judges by owner references first, by annotation where there is none of our kind. `nameOf` gives the name of a living object. */
@@ -30,7 +32,15 @@ export function ownershipOf(
   const owner = uids.map(nameOf).find((name) => name !== undefined);
   if (owner !== undefined) return { kind: 'conflict', owner };
   const ownName = meta.annotations?.[annotations.owner] === object.metadata.name;
-  return uids.length > 0 && ownName && meta.labels?.[managedLabel] === 'true' ? { kind: 'stale' } : { kind: 'foreign' };
+  if (uids.length > 0 && ownName && meta.labels?.[managedLabel] === 'true') return { kind: 'stale' };
+  return { kind: isUnowned(meta) ? 'unowned' : 'foreign' };
+}
+
+/** Whether neither an owner reference of any kind nor an annotation of ours names an owner. */
+function isUnowned({ ownerReferences = [], annotations: own = {} }: ObjectMeta): boolean {
+  return (
+    ownerReferences.length === 0 && own[annotations.owner] === undefined && own[annotations.ownerUid] === undefined
+  );
 }
 
 /** UIDs of the AWSAssumeRoles that a Secret names as its owners. */

@@ -17,6 +17,8 @@ import type { Inspection } from './inspect.ts';
 import type { Memory } from './memory.ts';
 import type { VendingMetrics } from './metrics.ts';
 import { inputChanged, nextRefreshAt, plan, type Situation } from './plan.ts';
+import type { RestartResult } from './restart.ts';
+import { isScrubbed } from './scrub-state.ts';
 import { uidOf } from './secret.ts';
 import type { SessionRecord } from './session-record.ts';
 
@@ -56,6 +58,8 @@ export interface Pass {
   /** What shortened the request, also where only STS's answer told. */
   clamps: readonly Clamp[];
   durationSeconds: number | undefined;
+  /** What a restart of workloads in this pass came to. */
+  restart?: RestartResult;
 }
 
 /** Server time of AWS, on which all lives are: milliseconds since 1970. */
@@ -72,6 +76,7 @@ export function situationOf(pass: Pass, now: number): Situation {
     now,
     suspended: spec.suspend,
     secret: seen.state,
+    scrubbed: isScrubbed(seen),
     record: seen.record,
     refresh: spec.refresh,
     isEcr: spec.secretType === 'EcrDockerConfigJson',
@@ -84,6 +89,11 @@ export function situationOf(pass: Pass, now: number): Situation {
     },
     repairs: memory.repairs,
   };
+}
+
+/** Whether the object had a Secret of this name before, so that a missing one was lost. */
+export function hadSecret({ object, spec, memory }: Pick<Pass, 'object' | 'spec' | 'memory'>): boolean {
+  return object.status?.secretRef?.name === spec.secretName || memory.repairs.lastAt !== undefined;
 }
 
 /** What tells the request that this pass would make from others. */

@@ -4,10 +4,10 @@ import { dueAt, MAX_ECR_AGE_MS } from './due.ts';
 import type { SessionRecord } from './session-record.ts';
 
 /** Why a credential is issued, as a word for metrics and Events. */
-export type IssueReason = 'Missing' | 'Restored' | 'Drift' | 'InputChanged' | 'RefreshRequested' | 'Due';
+export type IssueReason = 'Missing' | 'Restored' | 'Adopted' | 'Drift' | 'InputChanged' | 'RefreshRequested' | 'Due';
 
 /** What stands under the name of the Secret, as far as it decides what to do. */
-export type SecretState = 'absent' | 'intact' | 'edited' | 'stale';
+export type SecretState = 'absent' | 'intact' | 'edited' | 'stale' | 'unowned';
 
 /** Everything that the decision depends on. Times are milliseconds since 1970 of the server's clock. */
 export interface Situation {
@@ -16,6 +16,8 @@ export interface Situation {
   now: number;
   suspended: boolean;
   secret: SecretState;
+  /** Whether its data were removed after its credential ended. */
+  scrubbed: boolean;
   record: SessionRecord | undefined;
   /** Of the request as it would be made now; undefined while the base identity is unknown or the grants deny. */
   inputHash: string | undefined;
@@ -79,8 +81,12 @@ function wantedIssue(situation: Situation): { reason: IssueReason; at: number } 
   const repair = (reason: IssueReason) => ({ reason, at: (repairs.lastAt ?? 0) + repairDelay(repairs.count) });
   if (secret === 'absent') return repair('Missing');
   if (secret === 'edited') return repair('Drift');
+  // Who makes it anew each time it was taken over must not drain STS either.
+  if (secret === 'unowned') return repair('Adopted');
   if (secret === 'stale' || record === undefined) return { reason: 'Restored', at: now };
   if (inputChanged(situation)) return { reason: 'InputChanged', at: now };
+  // An empty Secret is never good, whatever end its credential seems to have once a wrong clock is put right.
+  if (situation.scrubbed) return { reason: 'Due', at: now };
   if (isRequestOpen(situation)) return { reason: 'RefreshRequested', at: now };
   return { reason: 'Due', at: nextRefreshAt(situation, record) };
 }

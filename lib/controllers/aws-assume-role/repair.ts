@@ -15,15 +15,15 @@ import { sessionAnnotations } from './session-record.ts';
  */
 export async function repairMetadata(pass: Pass, context: VendingContext): Promise<void> {
   const { seen, object, spec, asked, signal } = pass;
-  if (seen.state !== 'intact' || seen.meta === undefined || spec.suspend) return;
+  if (seen.state !== 'intact' || seen.meta === undefined) return;
   // A Secret is taken over with the hash of its request, which only a known identity tells; it comes soon.
   const isTakeOver = seen.meta.annotations?.[annotations.dataSha256] === undefined;
-  if (isTakeOver && asked.obstacle?.code === 'NoIdentity') return;
+  if (isTakeOver && (spec.suspend || asked.obstacle?.code === 'NoIdentity')) return;
   const own = ownAnnotations(pass);
-  if (!metadataDrifted(seen.meta, desiredMetadata(object, seen.meta, own))) return;
+  if (!metadataDrifted(seen.meta, wantedMetadata(pass, seen.meta, own))) return;
   const ref = { namespace: object.metadata.namespace, name: spec.secretName };
   const live = seen.live ?? (await context.client.get<Secret>(secrets, ref, { signal }));
-  const { managedFields: _, ...desired } = desiredMetadata(object, live.metadata, own);
+  const { managedFields: _, ...desired } = wantedMetadata(pass, live.metadata, own);
   // The data were found good in the version that was looked at: a later one is refused and looked at anew.
   const metadata = { ...desired, ...(seen.meta.resourceVersion && { resourceVersion: seen.meta.resourceVersion }) };
   const written = await context.client.replace<Secret>(secrets, { ...live, metadata }, { signal });
@@ -34,6 +34,13 @@ export async function repairMetadata(pass: Pass, context: VendingContext): Promi
   if (secretRef === undefined || observedGeneration !== object.metadata.generation) return;
   context.metrics.drifted('metadata');
   context.announcer.repaired(object);
+}
+
+/** A suspended object leaves its Secret alone, but `deletionPolicy` must hold whenever the object is deleted. */
+function wantedMetadata({ object, spec }: Pass, current: ObjectMeta, own: Record<string, string>): ObjectMeta {
+  const desired = desiredMetadata(object, current, own);
+  const { ownerReferences } = desired;
+  return spec.suspend ? { ...current, ...(ownerReferences && { ownerReferences }) } : desired;
 }
 
 /**

@@ -7,6 +7,8 @@ import { clampNote, type Obstacle } from './ask.ts';
 import { type Failure, nextAttemptAt } from './backoff.ts';
 import { dueOf, handledRefresh, isCurrent, needsIssue, type Pass, serverNow, type VendingContext } from './pass.ts';
 import { goneOrThrow } from './repair.ts';
+import { restartProblem } from './restart-plan.ts';
+import { isScrubbed } from './scrub-state.ts';
 import { uidOf } from './secret.ts';
 import type { SessionRecord } from './session-record.ts';
 import { statusOf, statusPatch, type View } from './status.ts';
@@ -34,13 +36,21 @@ export async function report(pass: Pass, context: VendingContext): Promise<void>
 }
 
 /** Events for what the status newly says; those of an attempt are told where it is made. */
-function announce(before: AWSAssumeRole, { object: after, seen, asked }: Pass, { announcer }: VendingContext): void {
+function announce(before: AWSAssumeRole, pass: Pass, { announcer }: VendingContext): void {
+  const { object: after, seen, asked, restart } = pass;
   if (seen.blocked) announcer.refused(after, seen.blocked);
   const isDenied = after.status?.lastErrorCode === asked.obstacle?.code;
   if (asked.obstacle && isDenied && before.status?.lastErrorCode !== asked.obstacle.code)
     announcer.obstructed(after, asked.obstacle);
   if (seen.record && readyReason(after) === 'Expired' && readyReason(before) !== 'Expired')
     announcer.expired(after, seen.record);
+  if (seen.record && isToldScrubbed(after) && !isToldScrubbed(before)) announcer.scrubbed(after, seen.record);
+  if (restart && after.status?.lastRestartAt !== before.status?.lastRestartAt) announcer.restarted(after, restart);
+  if (restart?.problem) announcer.notRestarted(after, restart.problem);
+}
+
+function isToldScrubbed({ status }: AWSAssumeRole): boolean {
+  return findCondition(status?.conditions, 'Scrubbed') !== undefined;
 }
 
 function readyReason({ status }: AWSAssumeRole): string | undefined {
@@ -60,11 +70,14 @@ export function viewOf(pass: Pass, now: number): View {
     nextRefreshAt: nextAt(pass, record),
     failure: obstacleFailure(pass, now) ?? memory.failure,
     blocked: seen.blocked,
+    scrubbed: isScrubbed(seen),
     suspended: spec.suspend,
     granted: asked.granted ?? told.granted,
     clamp: clampNote(clamps, spec) ?? told.clamp,
     effectiveDurationSeconds: pass.durationSeconds,
     handledRefreshRequest: handledRefresh(pass),
+    restart: pass.restart,
+    restartProblem: restartProblem(pass, record),
   };
 }
 

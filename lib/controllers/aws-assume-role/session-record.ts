@@ -17,6 +17,8 @@ export interface SessionRecord extends Lifetime {
   /** SHA-256 of the request for a refresh that it fulfils, from `requestDigest`. */
   refreshSha256?: string | undefined;
   inputHash?: string | undefined;
+  /** Whether workloads are to be restarted for it, since it replaced what they may hold. */
+  restarts?: boolean;
   /** True where the life is assumed, because a legacy operator wrote the Secret. */
   assumed?: boolean;
 }
@@ -48,6 +50,7 @@ function parseSession(text: string | undefined): Partial<SessionRecord> {
       generation: number('generation'),
       specSha256: string('specSha256'),
       refreshSha256: string('refreshSha256'),
+      ...(value['restarts'] === true && { restarts: true }),
       assumed: value['assumed'] === true,
     };
   } catch {
@@ -77,6 +80,7 @@ export function sessionAnnotations(record: SessionRecord, dataSha256: string): R
     generation,
     specSha256,
     refreshSha256,
+    restarts,
     assumed,
   } = record;
   return {
@@ -92,6 +96,7 @@ export function sessionAnnotations(record: SessionRecord, dataSha256: string): R
       generation,
       specSha256,
       refreshSha256,
+      ...(restarts && { restarts }),
       ...(assumed && { assumed }),
     }),
   };

@@ -9,6 +9,8 @@ import {
 } from '../../api/conditions.ts';
 import { parseTime, rfc3339 } from '../../clock.ts';
 import type { Failure } from './backoff.ts';
+import type { RestartResult } from './restart.ts';
+import type { RestartProblem } from './restart-problem.ts';
 import type { SessionRecord } from './session-record.ts';
 
 /** All that the status of an object follows from. */
@@ -23,12 +25,17 @@ export interface View {
   failure?: Failure | undefined;
   /** Why the Secret may not be touched. */
   blocked?: { reason: 'ConflictingSecret' | 'AdoptionRefused'; message: string } | undefined;
+  /** Whether the data were removed after the credential ended. */
+  scrubbed?: boolean;
   suspended: boolean;
   /** What the grants say; undefined where it could not be asked. */
   granted?: { allowed: boolean; message: string } | undefined;
   clamp?: { reason: string; message: string } | undefined;
   effectiveDurationSeconds?: number | undefined;
   handledRefreshRequest?: string | undefined;
+  /** The restart of this pass; the last one stays in the status. */
+  restart?: RestartResult | undefined;
+  restartProblem?: RestartProblem | undefined;
 }
 
 /** The whole status that `object` should have at `now`, milliseconds since 1970. */
@@ -45,6 +52,7 @@ export function statusOf(object: AWSAssumeRole, view: View, now: number): AWSAss
     ...sessionFields(view),
     ...failureFields(view),
     ...(view.handledRefreshRequest !== undefined && { lastHandledRefreshRequest: view.handledRefreshRequest }),
+    ...restartFields(view, object.status),
     conditions,
   };
 }
@@ -66,6 +74,12 @@ function sessionFields(view: View): Partial<AWSAssumeRoleStatus> {
   };
 }
 
+function restartFields({ restart }: View, before: AWSAssumeRoleStatus = {}): Partial<AWSAssumeRoleStatus> {
+  const lastRestartAt = restart?.at === undefined ? before.lastRestartAt : rfc3339(restart.at);
+  const lastRestartDigest = restart?.digest ?? before.lastRestartDigest;
+  return { ...(lastRestartAt && { lastRestartAt }), ...(lastRestartDigest && { lastRestartDigest }) };
+}
+
 function failureFields({ failure, record }: View): Partial<AWSAssumeRoleStatus> {
   const attempt = failure?.lastAttemptAt ?? (record?.assumed ? undefined : record?.issuedAt);
   const requestId = failure === undefined ? record?.requestId : failure.requestId;
@@ -85,12 +99,16 @@ export type Said = Omit<NewCondition, 'observedGeneration'>;
  * `before` is `Ready` as it stands.
  */
 export function conditionsOf(view: View, now: number, before?: Condition): Said[] {
-  const valid = view.record !== undefined && view.record.expiresAt > now;
+  const valid = view.record !== undefined && view.record.expiresAt > now && view.scrubbed !== true;
   const stalled = stalledOf(view);
   return [
     readyOf(view, valid, before),
     ...refreshedOf(view),
     ...(stalled ? [stalled] : reconcilingOf(view, valid)),
+    ...scrubbedOf(view),
+    ...(view.restartProblem
+      ? [condition('RestartImpaired', 'True', view.restartProblem.reason, view.restartProblem.message)]
+      : []),
     ...(view.suspended
       ? [condition('Suspended', 'True', 'Suspended', 'spec.suspend is true: nothing is issued or refreshed')]
       : []),
@@ -139,6 +157,12 @@ function refreshedOf({ failure, record, blocked, suspended, current }: View): Sa
   if (failure && !suspended) return [condition('Refreshed', 'False', failure.code, failure.message)];
   if (!record || !current || blocked) return [];
   return [condition('Refreshed', 'True', 'Issued', `issued at ${rfc3339(record.issuedAt)}`)];
+}
+
+function scrubbedOf({ scrubbed, record }: View): Said[] {
+  if (!scrubbed || record === undefined) return [];
+  const why = `the credential ended at ${rfc3339(record.expiresAt)} and was removed, as spec.onExpiry asks`;
+  return [condition('Scrubbed', 'True', 'Expired', `${why}; the next success fills the Secret again`)];
 }
 
 function stalledOf({ blocked, suspended, failure }: View): Said | undefined {

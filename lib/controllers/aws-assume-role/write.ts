@@ -22,6 +22,8 @@ export interface WriteOptions {
   namespace: string;
   name: string;
   ownership(meta: ObjectMeta): Ownership;
+  /** UID of a Secret without an owner that is to be taken over; any other one is left alone. */
+  adopted?: string | undefined;
 }
 
 /** The Secret may not be written, because it belongs to somebody else. */
@@ -74,7 +76,15 @@ function needsWait(error: unknown): boolean {
   return !isConflict(error) && !isAlreadyExists(error) && !isNotFound(error) && !isUidMismatch(error);
 }
 
-async function writeOnce(desired: DesiredSecret, current: ObjectMeta | undefined, o: WriteOptions): Promise<Secret> {
+/**
+ * One attempt of `writeSecret`: a Secret that is not `current` any more is refused with a conflict.
+ * Throws `KubeError`, and `ForeignSecretError` where somebody else made one of this name meanwhile.
+ */
+export async function writeOnce(
+  desired: DesiredSecret,
+  current: ObjectMeta | undefined,
+  o: WriteOptions,
+): Promise<Secret> {
   const body = secretOf(desired, current);
   if (current === undefined) return await o.client.create<Secret>(secrets, body, { signal: o.signal });
   try {
@@ -118,6 +128,7 @@ async function readOwn(o: WriteOptions): Promise<ObjectMeta | undefined> {
     const { metadata } = await o.client.get(secrets, o, { signal: o.signal, metadataOnly: true });
     const ownership = o.ownership(metadata);
     if (ownership.kind === 'ours' || ownership.kind === 'stale') return metadata;
+    if (ownership.kind === 'unowned' && o.adopted !== undefined && o.adopted === metadata.uid) return metadata;
     throw new ForeignSecretError(keyOf(o), ownership);
   } catch (error) {
     if (isNotFound(error)) return undefined;

@@ -77,6 +77,7 @@ export function situation(change: Partial<Situation> = {}): Situation {
     now: T0 + SECOND,
     suspended: false,
     secret: 'intact',
+    scrubbed: false,
     record: session(),
     inputHash: 'v1:one',
     refresh: defaultRefresh,

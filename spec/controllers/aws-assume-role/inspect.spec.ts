@@ -34,17 +34,20 @@ interface Scene {
   cached?: Secret;
   /** What the stub answers to the first, second, … read. */
   live?: (Secret | KubeError)[];
+  /** What it answers to the question for Secrets of this name that have another type. */
+  ofOtherType?: Secret[];
 }
 
 const failure = (status: number, code: string) =>
   new KubeError({ verb: 'get', resource: secretResource, ref: { name: 'creds' } }, { status, code });
 
-/** Inspects with a stub client that gives the scripted answers, and tells the reads: `meta` or `whole`. */
+/** Inspects with a stub client that gives the scripted answers, and tells the reads: `meta`, `whole` or a selector. */
 async function inspect({
   object = role(),
   others = [],
   cached,
   live = [],
+  ofOtherType = [],
 }: Scene): Promise<{ seen: Inspection; reads: string[] }> {
   const reads: string[] = [];
   const get = async (_resource: unknown, _ref: unknown, options: { metadataOnly?: boolean }) => {
@@ -53,11 +56,15 @@ async function inspect({
     if (answer instanceof KubeError) throw answer;
     return answer;
   };
+  const list = async (_resource: unknown, options: { fieldSelector: string; metadataOnly: boolean }) => {
+    reads.push(options.metadataOnly ? options.fieldSelector : 'whole list');
+    return { items: ofOtherType };
+  };
   const objects = objectStore();
   objects.replace(undefined, [object, ...others], '9');
   const secrets = secretStore();
   if (cached) secrets.replace(undefined, [cached], '9');
-  const client = { get } as unknown as KubeClient;
+  const client = { get, list } as unknown as KubeClient;
   return {
     seen: await inspectSecret(object, { client, objects, secrets, signal: new AbortController().signal, now: T0 }),
     reads,
@@ -153,6 +160,53 @@ describe("somebody else's Secret", () => {
     const annotated = { ...written, [annotations.ownerUid]: 'u-dead' };
     const live = secret({ ownerReferences: [reference('u-dead')], annotations: annotated });
     expect((await inspect({ cached: live })).seen).toEqual({ state: 'stale', meta: live.metadata });
+  });
+});
+
+describe('a Secret that nobody owns', () => {
+  const unowned = secret({ annotations: { theirs: 'kept' }, labels: {}, ownerReferences: [] });
+  const adopting = (name = 'app', ms = 0) =>
+    role({ metadata: { ...other(name, ms).metadata }, spec: { adoption: 'IfUnowned' } });
+  const object = adopting();
+  const selector = 'metadata.name=creds,type!=Opaque,type!=kubernetes.io/dockerconfigjson';
+
+  it('is taken over where the object asks for it, judged by its metadata alone', async () => {
+    const { seen, reads } = await inspect({ object, live: [unowned] });
+    expect({ seen, reads }).toEqual({
+      seen: { state: 'unowned', meta: unowned.metadata },
+      reads: ['meta', selector],
+    });
+  });
+
+  it('is left alone where it has a type of which none is taken over', async () => {
+    const { seen } = await inspect({ object, live: [unowned], ofOtherType: [unowned] });
+    expect(seen).toEqual({
+      state: 'absent',
+      meta: unowned.metadata,
+      blocked: { reason: 'AdoptionRefused', message: expect.stringContaining('only those of type Opaque and') },
+    });
+  });
+
+  it.each<[string, AWSAssumeRole, string | undefined]>([
+    ['goes to the older of two that ask for it', adopting('elder', -1000), 'ConflictingSecret'],
+    ['goes past an older one that does not ask for it', other('elder', -1000), undefined],
+    ['goes past a younger one', adopting('younger', 1000), undefined],
+    [
+      'stays with the younger one that wrote it',
+      { ...other('younger', 1000), status: { secretRef: { name: 'creds', uid: 's-1', resourceVersion: '7' } } },
+      'ConflictingSecret',
+    ],
+  ])('%s', async (_what, rival, reason) => {
+    const { seen } = await inspect({ object, others: [rival], live: [unowned] });
+    expect(seen.blocked?.reason).toBe(reason);
+  });
+
+  it.each([
+    ['an owner of any kind', { ownerReferences: [{ ...reference('u-web'), kind: 'Deployment' }] }],
+    ['an annotation that names another', { annotations: { [annotations.owner]: 'gone' } }],
+  ])('is another one where it has %s', async (_what, owned) => {
+    const { seen, reads } = await inspect({ object, live: [secret({ ...unowned.metadata, ...owned })] });
+    expect([seen.blocked?.reason, reads]).toEqual(['AdoptionRefused', ['meta']]);
   });
 });
 

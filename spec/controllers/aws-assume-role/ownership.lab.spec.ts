@@ -55,7 +55,9 @@ describe('a Secret that another one owns', () => {
     expect(await refused(name, 'AdoptionRefused')).toEqual({
       ready: 'AdoptionRefused',
       health: 'Unhealthy',
-      message: `Secret "${name}" exists and was not made for this object; delete or rename it, or choose another spec.secretName`,
+      message: expect.stringMatching(
+        `^Secret "${name}" exists and was not made for this object; delete or rename it, or choose another spec.secretName`,
+      ),
       secretRef: undefined,
     });
     await eventShown(scene, name, 'Warning AdoptionRefused');

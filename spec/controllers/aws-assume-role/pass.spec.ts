@@ -89,6 +89,7 @@ describe('the situation of a pass', () => {
       now: T0,
       suspended: true,
       secret: 'absent',
+      scrubbed: false,
       record: undefined,
       inputHash: undefined,
       refresh: { percent: 70, jitterPercent: 10, minRemainingSeconds: 420 },

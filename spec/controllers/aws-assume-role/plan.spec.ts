@@ -30,8 +30,10 @@ describe('what is issued, and why', () => {
     ['a deleted Secret', { secret: 'absent', record: undefined }, { issue: 'Missing' }],
     ['edited data', { secret: 'edited' }, { issue: 'Drift' }],
     ['edited data and annotations', { secret: 'edited', record: undefined }, { issue: 'Drift' }],
+    ['a Secret without an owner', { secret: 'unowned', record: undefined }, { issue: 'Adopted' }],
     ["an earlier object's Secret", { secret: 'stale', record: undefined }, { issue: 'Restored' }],
     ['a Secret that does not tell its session', { record: undefined }, { issue: 'Restored' }],
+    ['a Secret that was emptied, while nothing failed', { scrubbed: true }, { issue: 'Due' }],
     ['another request', { inputHash: 'v1:two' }, { issue: 'InputChanged' }],
     ['a session without a hash', { record: session({ inputHash: undefined }) }, wait(due)],
     ['a session with a hash of another version', { record: session({ inputHash: 'v2:one' }) }, wait(due)],
@@ -64,6 +66,7 @@ describe('repairs', () => {
     ['come 10 s after the first', { secret: 'edited', ...repaired(1, now - 10_000) }, { issue: 'Drift' }],
     ['wait 20 s after the second', { secret: 'edited', ...repaired(2, now - 19_999) }, wait(now + 1)],
     ['of a deleted Secret wait, too', { secret: 'absent', ...repaired(1, now) }, wait(now + 10_000)],
+    ['of one that comes back without an owner, too', { secret: 'unowned', ...repaired(1, now) }, wait(now + 10_000)],
     ['do not hold a changed request back', { inputHash: 'v1:two', ...repaired(5, now) }, { issue: 'InputChanged' }],
     [
       'do not hold a requested refresh back',
@@ -197,7 +200,8 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
   generation: fc.constantFrom(1, 2),
   now: anyTime,
   suspended: fc.boolean(),
-  secret: fc.constantFrom<SecretState>('absent', 'intact', 'edited', 'stale'),
+  secret: fc.constantFrom<SecretState>('absent', 'intact', 'edited', 'stale', 'unowned'),
+  scrubbed: fc.boolean(),
   record: fc.option(
     fc
       .record({

@@ -38,11 +38,14 @@ describe('what the status follows from', () => {
       nextRefreshAt: due,
       failure: undefined,
       blocked: undefined,
+      scrubbed: false,
       suspended: false,
       granted,
       clamp: undefined,
       effectiveDurationSeconds: 900,
       handledRefreshRequest: undefined,
+      restart: undefined,
+      restartProblem: undefined,
     });
   });
 

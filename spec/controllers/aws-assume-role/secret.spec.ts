@@ -90,12 +90,10 @@ describe('to whom a Secret belongs', () => {
       { ownerReferences: [], annotations: { [annotations.owner]: 'app' } },
       { kind: 'foreign' },
     ],
-    ['nothing of ours', { labels: {}, annotations: {}, ownerReferences: [] }, { kind: 'foreign' }],
-    [
-      'no metadata beside the name',
-      { labels: {}, annotations: {}, ownerReferences: [deployment] },
-      { kind: 'foreign' },
-    ],
+    ['no owner at all', { labels: {}, annotations: {}, ownerReferences: [] }, { kind: 'unowned' }],
+    ['our labels and no owner', { annotations: {}, ownerReferences: [] }, { kind: 'unowned' }],
+    ["somebody's labels and annotations", { annotations: { team: 'a' }, ownerReferences: [] }, { kind: 'unowned' }],
+    ['an owner of another kind', { labels: {}, annotations: {}, ownerReferences: [deployment] }, { kind: 'foreign' }],
     [
       'a reference of our kind in another group',
       { ownerReferences: [reference('u-app', { apiVersion: 'example.com/v1' })], annotations: {} },
@@ -115,8 +113,8 @@ describe('to whom a Secret belongs', () => {
     expect(judge(meta)).toEqual(expected);
   });
 
-  it('is foreign where there is only a name', () => {
-    expect(ownershipOf({ name: 'creds' }, role(), () => undefined)).toEqual({ kind: 'foreign' });
+  it('is without an owner where there is only a name', () => {
+    expect(ownershipOf({ name: 'creds' }, role(), () => undefined)).toEqual({ kind: 'unowned' });
   });
 
   it('follows from the status where nobody is named any more', () => {
@@ -127,7 +125,7 @@ describe('to whom a Secret belongs', () => {
         (uid) => living[uid],
       );
     expect(named(secretMeta({ labels: {}, annotations: {}, ownerReferences: [] }))).toEqual({ kind: 'ours' });
-    expect(named(secretMeta({ uid: 's-2', annotations: {}, ownerReferences: [] }))).toEqual({ kind: 'foreign' });
+    expect(named(secretMeta({ uid: 's-2', annotations: {}, ownerReferences: [] }))).toEqual({ kind: 'unowned' });
     expect(named(secretMeta({ ownerReferences: [reference('u-other')] }))).toEqual({
       kind: 'conflict',
       owner: 'other',

@@ -94,6 +94,31 @@ describe('the conditions, row by row', () => {
       ['Ready=False/Expired', 'Reconciling=True/Retrying', 'Refreshed=True/Issued'],
     ],
     [
+      'credential expired and removed, passing reason',
+      { ...ended, scrubbed: true, failure: failed() },
+      ['Ready=False/Expired', 'Reconciling=True/Retrying', 'Refreshed=False/StsUnreachable', 'Scrubbed=True/Expired'],
+    ],
+    [
+      'credential expired and removed, permanent reason',
+      { ...ended, scrubbed: true, failure: denied },
+      [
+        'Ready=False/AccessDenied',
+        'Refreshed=False/AccessDenied',
+        'Scrubbed=True/Expired',
+        'Stalled=True/AccessDenied',
+      ],
+    ],
+    [
+      'credential removed by a clock that was wrong',
+      { ...held, scrubbed: true, failure: failed() },
+      ['Ready=False/Expired', 'Reconciling=True/Retrying', 'Refreshed=False/StsUnreachable', 'Scrubbed=True/Expired'],
+    ],
+    [
+      'issued, and a workload to restart does not exist',
+      { ...held, restartProblem: { reason: 'TargetNotFound', message: 'no web' } },
+      ['Ready=True/Issued', 'Refreshed=True/Issued', 'RestartImpaired=True/TargetNotFound'],
+    ],
+    [
       'suspended with a valid credential',
       { ...held, suspended: true },
       ['Ready=True/Issued', 'Refreshed=True/Issued', 'Suspended=True/Suspended'],
@@ -199,6 +224,7 @@ const anyView: fc.Arbitrary<View> = fc.record({
   current: fc.boolean(),
   failure: anyFailure,
   blocked: fc.constantFrom(undefined, conflicting, refused),
+  scrubbed: fc.boolean(),
   suspended: fc.boolean(),
   granted: fc.constantFrom(undefined, { allowed: true, message: 'yes' }, { allowed: false, message: 'no' }),
 });
@@ -241,7 +267,8 @@ describe('any state', () => {
     fc.assert(
       fc.property(state, ({ find }) => {
         expect(find('Stalled') !== undefined && find('Reconciling') !== undefined).toBe(false);
-        for (const type of ['Stalled', 'Reconciling', 'Suspended']) expect(find(type)?.status ?? 'True').toBe('True');
+        for (const type of ['Stalled', 'Reconciling', 'Suspended', 'Scrubbed'])
+          expect(find(type)?.status ?? 'True').toBe('True');
       }),
     );
   });
@@ -265,6 +292,7 @@ describe('any state', () => {
       fc.property(state, ({ given, find }) => {
         if (find('Ready')?.status !== 'True') return;
         expect(given.record?.expiresAt).toBeGreaterThan(now);
+        expect(given.scrubbed).toBe(false);
         expect(given.blocked).toBeUndefined();
       }),
     );
@@ -273,7 +301,7 @@ describe('any state', () => {
   it('stays Ready as long as a valid credential of the spec stands and the Secret may be touched', () => {
     fc.assert(
       fc.property(state, ({ given, find }) => {
-        if (given.blocked || !given.current || (given.record?.expiresAt ?? 0) <= now) return;
+        if (given.blocked || given.scrubbed || !given.current || (given.record?.expiresAt ?? 0) <= now) return;
         expect(find('Ready')).toMatchObject({ status: 'True', reason: 'Issued' });
       }),
     );

@@ -69,6 +69,19 @@ describe('spec.suspend', () => {
     expect(assumptions(stage, scene, 'app')).toHaveLength(before + 1);
   });
 
+  test('leaves the Secret alone, but for a change of deletionPolicy, which holds at a deletion', async () => {
+    const { scene, stage } = app;
+    await scene.apply('kept', {});
+    await scene.ready('kept');
+    const change = { suspend: true, deletionPolicy: 'Retain', metadata: { labels: { team: 'a' } } };
+    await patch(scene, 'aar/kept', { spec: change });
+    await scene.condition('kept', 'Suspended', 'True');
+    const { metadata, text } = (await scene.secret('kept')) ?? {};
+    expect({ owners: metadata?.ownerReferences, team: metadata?.labels?.['team'] }).toEqual({});
+    expect(text?.['awsAccessKeyId']).toBe((await scene.status('kept')).accessKeyId);
+    expect(assumptions(stage, scene, 'kept')).toHaveLength(1);
+  });
+
   test('keeps a new object from its first credential until it ends', async () => {
     const { scene, stage } = app;
     await scene.apply('new', { suspend: true });

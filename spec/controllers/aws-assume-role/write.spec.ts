@@ -78,6 +78,7 @@ const desired: DesiredSecret = {
 const judge = (meta: ObjectMeta): Ownership => {
   if (meta.annotations?.['owner'] === 'other') return { kind: 'conflict', owner: 'other' };
   if (meta.annotations?.['owner'] === 'earlier') return { kind: 'stale' };
+  if (meta.annotations?.['owner'] === 'none') return { kind: 'unowned' };
   return meta.ownerReferences?.length ? { kind: 'ours' } : { kind: 'foreign' };
 };
 
@@ -89,7 +90,12 @@ interface Outcome {
 }
 
 /** Writes against the script. Waits pass at once and are told. */
-async function write(script: Answer[], known?: ObjectMeta, signal = new AbortController().signal): Promise<Outcome> {
+async function write(
+  script: Answer[],
+  known?: ObjectMeta,
+  signal = new AbortController().signal,
+  adopted?: string,
+): Promise<Outcome> {
   const client = new StubClient(script);
   const waits: number[] = [];
   const after: Clock['after'] = (ms, run) => {
@@ -107,6 +113,7 @@ async function write(script: Answer[], known?: ObjectMeta, signal = new AbortCon
     namespace: 'team',
     name: 'creds',
     ownership: judge,
+    adopted,
   }).catch((error: unknown) => {
     if (error instanceof KubeError || error instanceof ForeignSecretError) return error;
     throw error;
@@ -259,6 +266,28 @@ describe("somebody else's Secret", () => {
     expect(result).toBeInstanceOf(ForeignSecretError);
     expect(result).toMatchObject({ ownership, code: 'AdoptionRefused', consequence: 'stop' });
     expect((result as Error).message).toBe('Secret team/creds belongs to somebody else');
+  });
+});
+
+describe('a Secret without an owner', () => {
+  const unowned = secretMeta({ annotations: { owner: 'none' } });
+  const adopt = (script: Answer[], adopted?: string) => write(script, unowned, new AbortController().signal, adopted);
+
+  it.each<[string, Answer[], string[]]>([
+    ['in place', [], ['replace s-1@7']],
+    ['in its newer version', [changed, { ...unowned, resourceVersion: '8' }], ['replace s-1@7', read, 'replace s-1@8']],
+    ['made anew where it is immutable', [invalid('data')], ['replace s-1@7', 'delete creds s-1@7', 'create']],
+  ])('is written where the pass takes it over: %s', async (_what, script, calls) => {
+    const outcome = await adopt(script, 's-1');
+    expect([outcome.calls, outcome.result]).toEqual([calls, expect.objectContaining({ kind: 'Secret' })]);
+  });
+
+  it.each<[string, string | undefined]>([
+    ['another one was looked at', 's-2'],
+    ['none is taken over', undefined],
+  ])('is left alone where %s', async (_what, adopted) => {
+    const { calls, result } = await adopt([changed, unowned], adopted);
+    expect([calls, result]).toEqual([['replace s-1@7', read], expect.any(ForeignSecretError)]);
   });
 });
 
