@@ -66,9 +66,13 @@ function tooLarge(text: string, { packed = [], caller }: Advice): string {
   const percent = /(\d+) ?%/.exec(text)?.[1];
   const size = `Session policy, policy ARNs and tags together take ${percent === undefined ? 'more than 100' : percent} % of the space that AWS gives them.`;
   const shorten = `Shorten or remove: ${packed.join(', ') || 'session policy, policy ARNs and tags'}. A managed policy takes less than the same text in spec.sessionPolicy.`;
-  const inherited =
-    "The operator's EKS Pod Identity session hands on tags that take about 74 %: aws eks update-pod-identity-association --disable-session-tags turns them off.";
-  return [size, shorten, ...(caller?.carriesTags ? [inherited] : [])].join(' ');
+  return [size, shorten, ...(caller?.carriesTags ? [inheritedTags(caller)] : [])].join(' ');
+}
+
+function inheritedTags({ roleArn }: CallerIdentity): string {
+  return roleArn === undefined
+    ? "The operator's EKS Pod Identity session hands on tags that take about 74 %: aws eks update-pod-identity-association --disable-session-tags turns them off."
+    : `The session of ${roleArn} hands on its transitive tags, which count, too.`;
 }
 
 /** Parameters of the STS calls and the fields of an object from which they come. */

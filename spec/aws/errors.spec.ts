@@ -193,6 +193,10 @@ describe('the advice for a session that is too large', () => {
     expect(message).toContain('Shorten or remove: session policy, policy ARNs and tags.');
     expect(message).toContain('aws eks update-pod-identity-association --disable-session-tags turns them off.');
     expect(message).not.toContain(QUOTED);
+    const hop = { ...operator, roleArn: 'arn:aws:iam::123456789012:role/hop', carriesTags: true };
+    expect(tooLarge(text, { caller: hop })).toMatch(
+      /The session of \S+:role\/hop hands on its transitive tags, which count, too\.$/,
+    );
   });
 });
 
