@@ -1,15 +1,28 @@
 import { z } from 'zod';
 import { auth, authRules } from './auth.ts';
 import { chain } from './chain.ts';
+import { ecrRules, ecrSchema } from './ecr.ts';
+import { outputSchema } from './output.ts';
+import { outputRules } from './output-rules.ts';
 import { copiedKeyRules, dnsNameRules, labelValueRule, regionRules, roleArnRules, roleNameRules } from './patterns.ts';
 import { restartDefaults, rolloutRestartSchema } from './rollout-restart.ts';
 import { boundedMap, mustMatch, type Rule, ruled } from './rules.ts';
+import {
+  celIsType,
+  DEFAULT_DURATION_SECONDS,
+  defaultDurationSeconds,
+  PROCESS_DURATION_SECONDS,
+  secretTypeSchema,
+} from './secret-type.ts';
 import { sessionFields, sessionRules } from './session.ts';
+import { templateSchema } from './template.ts';
+import { templateRules } from './template-rules.ts';
+import { tokenRules, tokensSchema } from './tokens.ts';
 
 /** What a field that is not set means. Applied in code, never by the API server, so that GitOps tools read back what they wrote. */
 export const specDefaults = {
-  /** Seconds. */
-  durationSeconds: 900,
+  /** Seconds; `defaultDurationSeconds` tells it for each Secret type. */
+  durationSeconds: DEFAULT_DURATION_SECONDS,
   deletionPolicy: 'Delete',
   adoption: 'Never',
   onExpiry: 'Keep',
@@ -21,7 +34,6 @@ export const specDefaults = {
 /** Part of a session's life in percent that must be left at the latest refresh: `minRemainingSeconds` may not ask for more. */
 const MAX_REMAINING_PERCENT = 60;
 
-const secretTypes = z.enum(['Map', 'File', 'EcrDockerConfigJson']);
 const { refresh: refreshDefaults } = specDefaults;
 
 const roleName = ruled(z.string().max(576), roleNameRules).meta({
@@ -39,7 +51,7 @@ const durationSeconds = z
   .min(900)
   .max(43_200)
   .meta({
-    description: `Length of the session to ask for, in seconds. Default: ${specDefaults.durationSeconds}; 3600 is recommended. 900 to 43200 (STS); a role's own maximum, a RoleGrant or role chaining (3600) may shorten it: see status.effectiveDurationSeconds.`,
+    description: `Length of the session to ask for, in seconds. Default: ${DEFAULT_DURATION_SECONDS}, with secretType Process ${PROCESS_DURATION_SECONDS}; 3600 is recommended. 900 to 43200 (STS), with Process at least ${PROCESS_DURATION_SECONDS}; a role's own maximum, a RoleGrant or role chaining (3600) may shorten it: see status.effectiveDurationSeconds.`,
   });
 
 const secretName = ruled(z.string().max(253), dnsNameRules('secretName')).meta({
@@ -47,9 +59,9 @@ const secretName = ruled(z.string().max(253), dnsNameRules('secretName')).meta({
     'Name of the Secret to write, in the same namespace. A DNS subdomain of at most 253 characters (Kubernetes). A new name gives a new Secret; the old one is removed.',
 });
 
-const secretType = secretTypes.meta({
+const secretType = secretTypeSchema.meta({
   description:
-    'Form of the Secret. Map: keys awsAccessKeyId, awsSecretAccessKey and awsSessionToken. File: key credentials, an AWS shared credentials file; AWS SDKs read such a file once per process. EcrDockerConfigJson: an image pull Secret for ecrRepositoryUrl.',
+    'Form of the Secret. Map: keys awsAccessKeyId, awsSecretAccessKey and awsSessionToken. File: key credentials, an AWS shared credentials file; AWS SDKs read such a file once per process. EcrDockerConfigJson: an image pull Secret for ecrRepositoryUrl and ecr.registries. Env: keys AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, for envFrom; the variables of a running container never change. Process: keys credentials.json and config, an AWS config file whose credential_process prints the first, so that AWS SDKs reload it by themselves; mounted at /.aws and named by AWS_CONFIG_FILE, in an image that has sh and cat. Template: exactly the keys of template.data.',
 });
 
 const ecrRepositoryUrl = ruled(z.string().max(512), [
@@ -59,7 +71,7 @@ const ecrRepositoryUrl = ruled(z.string().max(512), [
   ),
 ]).meta({
   description:
-    'ECR registry or repository, the key of the auths entry, kept as written. Required for secretType EcrDockerConfigJson and without meaning for the others. At most 512 visible ASCII characters.',
+    'ECR registry or repository, the key of the auths entry, kept as written. Account and Region come from its host; of another host (PrivateLink, a mirror) they are those of the role and the object. ECR Public is taken, too. Required for secretType EcrDockerConfigJson unless ecr.registries is set, and without meaning for the others. At most 512 visible ASCII characters.',
 });
 
 const region = ruled(z.string().max(64), regionRules('region')).meta({
@@ -138,6 +150,7 @@ const fields = z
     secretName,
     secretType,
     ecrRepositoryUrl: ecrRepositoryUrl.optional(),
+    ecr: ecrSchema.optional(),
     region: region.optional(),
     auth: auth.optional(),
     chain: chain.optional(),
@@ -154,6 +167,9 @@ const fields = z
     adoption: adoption.optional(),
     onExpiry: onExpiry.optional(),
     rolloutRestart: rolloutRestartSchema.optional(),
+    output: outputSchema.optional(),
+    template: templateSchema.optional(),
+    tokens: tokensSchema.optional(),
   })
   .meta({ description: 'The role to assume and the Secret to keep filled with its credentials.' });
 
@@ -165,23 +181,29 @@ const rules: Rule<z.output<typeof fields>>[] = [
     holds: (spec) => (spec.roleName === undefined) !== (spec.roleArn === undefined),
   },
   {
-    cel: "!has(self.secretType) || self.secretType != 'EcrDockerConfigJson' || (has(self.ecrRepositoryUrl) && self.ecrRepositoryUrl != '')",
-    message:
-      'ecrRepositoryUrl is missing: secretType EcrDockerConfigJson needs it; set it to the registry, e.g. 123456789012.dkr.ecr.eu-west-1.amazonaws.com',
-    fieldPath: '.ecrRepositoryUrl',
-    holds: (spec) => spec.secretType !== 'EcrDockerConfigJson' || (spec.ecrRepositoryUrl ?? '') !== '',
-  },
-  {
-    cel: `!has(self.refresh) || !has(self.refresh.minRemainingSeconds) || (has(self.secretType) && self.secretType == 'EcrDockerConfigJson') || self.refresh.minRemainingSeconds * 100 <= (has(self.durationSeconds) ? self.durationSeconds : ${specDefaults.durationSeconds}) * ${MAX_REMAINING_PERCENT}`,
-    message: `refresh.minRemainingSeconds is more than ${MAX_REMAINING_PERCENT} % of durationSeconds (default ${specDefaults.durationSeconds}); lower it or raise durationSeconds`,
+    cel: `!has(self.refresh) || !has(self.refresh.minRemainingSeconds) || ${celIsType('EcrDockerConfigJson')} || self.refresh.minRemainingSeconds * 100 <= (has(self.durationSeconds) ? self.durationSeconds : ${celIsType('Process')} ? ${PROCESS_DURATION_SECONDS} : ${DEFAULT_DURATION_SECONDS}) * ${MAX_REMAINING_PERCENT}`,
+    message: `refresh.minRemainingSeconds is more than ${MAX_REMAINING_PERCENT} % of durationSeconds (default ${DEFAULT_DURATION_SECONDS}, with secretType Process ${PROCESS_DURATION_SECONDS}); lower it or raise durationSeconds`,
     fieldPath: '.refresh.minRemainingSeconds',
     holds: (spec) =>
       spec.secretType === 'EcrDockerConfigJson' ||
       (spec.refresh?.minRemainingSeconds ?? 0) * 100 <=
-        (spec.durationSeconds ?? specDefaults.durationSeconds) * MAX_REMAINING_PERCENT,
+        (spec.durationSeconds ?? defaultDurationSeconds(spec.secretType)) * MAX_REMAINING_PERCENT,
+  },
+  {
+    cel: `!${celIsType('Process')} || !has(self.durationSeconds) || self.durationSeconds >= ${PROCESS_DURATION_SECONDS}`,
+    message: `durationSeconds is less than ${PROCESS_DURATION_SECONDS}, which secretType Process needs: AWS SDKs ask for a new credential up to 15 minutes before the end of the old one; leave it out or set ${PROCESS_DURATION_SECONDS} or more`,
+    fieldPath: '.durationSeconds',
+    holds: (spec) =>
+      spec.secretType !== 'Process' ||
+      spec.durationSeconds === undefined ||
+      spec.durationSeconds >= PROCESS_DURATION_SECONDS,
   },
   ...authRules,
   ...sessionRules,
+  ...ecrRules,
+  ...outputRules,
+  ...templateRules,
+  ...tokenRules,
 ];
 
 /** Schema of `spec`: the source of its TypeScript type, of the CRD and of the judgement over stored objects. */

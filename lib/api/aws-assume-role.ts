@@ -3,8 +3,10 @@ import { awsAssumeRoleSpecSchema, specDefaults } from './aws-assume-role-spec.ts
 import type { awsAssumeRoleStatusSchema } from './aws-assume-role-status.ts';
 import type { Condition } from './conditions.ts';
 import type { Metadata, ResourceName } from './metadata.ts';
+import { type OutputSettings, outputSettings } from './output.ts';
 import type { RestartTarget } from './rollout-restart.ts';
 import { problems } from './rules.ts';
+import { defaultDurationSeconds } from './secret-type.ts';
 
 /** Address of the AWSAssumeRole kind. */
 export const awsAssumeRoles = {
@@ -17,8 +19,6 @@ export const awsAssumeRoles = {
 
 /** `spec` as users write it. */
 export type AWSAssumeRoleSpec = z.infer<typeof awsAssumeRoleSpecSchema>;
-/** `Map`, `File` or `EcrDockerConfigJson`. */
-export type SecretType = AWSAssumeRoleSpec['secretType'];
 /** `Delete` or `Retain`. */
 export type DeletionPolicy = NonNullable<AWSAssumeRoleSpec['deletionPolicy']>;
 /** `Keep` or `Scrub`. */
@@ -51,7 +51,7 @@ export interface RefreshSettings {
 export interface ResolvedSpec
   extends Omit<
     AWSAssumeRoleSpec,
-    'durationSeconds' | 'deletionPolicy' | 'adoption' | 'onExpiry' | 'rolloutRestart' | 'refresh' | 'suspend'
+    'durationSeconds' | 'deletionPolicy' | 'adoption' | 'onExpiry' | 'rolloutRestart' | 'refresh' | 'suspend' | 'output'
   > {
   /** Seconds. */
   durationSeconds: number;
@@ -62,6 +62,7 @@ export interface ResolvedSpec
   rolloutRestart: { targets: readonly RestartTarget[]; minInterval: string };
   refresh: RefreshSettings;
   suspend: boolean;
+  output: OutputSettings;
 }
 
 /** Fills in what the object leaves open; takes and leaves everything else as it is. */
@@ -69,7 +70,7 @@ export function withDefaults(spec: AWSAssumeRoleSpec): ResolvedSpec {
   const { refresh, rolloutRestart } = specDefaults;
   return {
     ...spec,
-    durationSeconds: spec.durationSeconds ?? specDefaults.durationSeconds,
+    durationSeconds: spec.durationSeconds ?? defaultDurationSeconds(spec.secretType),
     deletionPolicy: spec.deletionPolicy ?? specDefaults.deletionPolicy,
     adoption: spec.adoption ?? specDefaults.adoption,
     onExpiry: spec.onExpiry ?? specDefaults.onExpiry,
@@ -78,6 +79,7 @@ export function withDefaults(spec: AWSAssumeRoleSpec): ResolvedSpec {
       minInterval: spec.rolloutRestart?.minInterval ?? rolloutRestart.minInterval,
     },
     suspend: spec.suspend ?? specDefaults.suspend,
+    output: outputSettings(spec.output),
     refresh: {
       percent: spec.refresh?.percent ?? refresh.percent,
       jitterPercent: spec.refresh?.jitterPercent ?? refresh.jitterPercent,

@@ -49,9 +49,28 @@ export interface EcrToken {
   expiresAt: number;
 }
 
+/** A registry or repository, as it is written into a docker config, and the token for it. */
+export interface RegistryLogin {
+  url: string;
+  token: EcrToken;
+}
+
+/** A token that templates call by a name, and the host of the registry that it is for. */
+export interface NamedToken {
+  name: string;
+  registry: string;
+  token: EcrToken;
+}
+
 /** All that one issue gave; what a Secret is rendered from. */
 export interface Issued {
   session: Session;
-  ecr?: EcrToken;
-  region?: string;
+  /** The entries of an image pull Secret, in their order. */
+  logins?: RegistryLogin[];
+  /** The tokens that templates name. */
+  tokens?: NamedToken[];
+  /** Region of the STS endpoint, and the one shown in outputs. */
+  region: string;
+  /** The role of the session. */
+  roleArn: string;
 }

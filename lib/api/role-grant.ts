@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { type AuthType, authTypes } from './auth.ts';
-import type { SecretType } from './aws-assume-role.ts';
 import type { Metadata, ResourceName } from './metadata.ts';
 import { keysMatch, labelKeyRule, labelValueRule, PARTITION } from './patterns.ts';
 import { boundedMap, mustMatch, mustNotMatch, problems, type Rule, ruled } from './rules.ts';
+import { type SecretType, secretTypeSchema } from './secret-type.ts';
 import { tagKey } from './session.ts';
 
 /** Address of the RoleGrant kind. */
@@ -117,14 +117,9 @@ export const roleGrantSpecSchema = z
       description:
         'Longest session, in seconds; a longer request is shortened to it. Default: no limit. 900 to 43200 (STS).',
     }),
-    secretTypes: z
-      .array(z.enum(['Map', 'File', 'EcrDockerConfigJson']))
-      .min(1)
-      .max(16)
-      .optional()
-      .meta({
-        description: 'Secret types that objects may ask for; others are denied. Default: all. 1 to 16.',
-      }),
+    secretTypes: z.array(secretTypeSchema).min(1).max(16).optional().meta({
+      description: 'Secret types that objects may ask for; others are denied. Default: all. 1 to 16.',
+    }),
     auth: z.array(z.enum(authTypes)).min(1).max(16).optional().meta({
       description:
         'Values of auth.type that objects may have; others are denied, ServiceAccount too, which needs no grant otherwise. Default: all. 1 to 16.',

@@ -34,6 +34,20 @@ export function celString(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
+/** Strings, lists and maps of them as a CEL literal. */
+export function celLiteral(value: CelValue): string {
+  if (typeof value === 'string') return celString(value);
+  if (isList(value)) return `[${value.map(celLiteral).join(', ')}]`;
+  const entries = Object.entries(value).map(([key, entry]) => `${celString(key)}: ${celLiteral(entry)}`);
+  return `{${entries.join(', ')}}`;
+}
+
+type CelValue = string | readonly CelValue[] | { readonly [key: string]: CelValue };
+
+function isList(value: CelValue): value is readonly CelValue[] {
+  return Array.isArray(value);
+}
+
 /** The string must match a regular expression that RE2 and JavaScript read in the same way. */
 export function mustMatch(pattern: string, message: string): Rule<string> {
   const expression = new RegExp(pattern);
@@ -68,7 +82,11 @@ export function boundedMap<V extends z.ZodType>(
 export function problems(schema: z.ZodType, value: unknown, root: string): string[] {
   const result = schema.safeParse(value, { error: describeIssue });
   if (result.success) return [];
-  return result.error.issues.map((issue) => `${[root, ...issue.path].join('.')}: ${issue.message}`);
+  return result.error.issues.map((issue) => `${root}${issue.path.map(step).join('')}: ${issue.message}`);
+}
+
+function step(part: PropertyKey): string {
+  return typeof part === 'number' ? `[${part}]` : `.${String(part)}`;
 }
 
 /** zod's names of types where OpenAPI has others; every number of ours is an integer. */

@@ -18,6 +18,7 @@ export interface Advice {
   packed?: readonly string[] | undefined;
   /** Of the token that is exchanged. */
   claims?: TokenClaims | undefined;
+  service?: string;
   operation?: string;
 }
 
@@ -102,7 +103,11 @@ export function accessDenied(about: Advice): string {
   if (about.operation === 'AssumeRoleWithWebIdentity') return webIdentityDenied(about);
   if (about.roleArn === undefined) return 'The identity needs a policy that allows the call.';
   if (about.operation === 'GetAuthorizationToken') {
-    return `The role needs a policy with ${JSON.stringify({ Effect: 'Allow', Action: 'ecr:GetAuthorizationToken', Resource: '*' })}`;
+    const isPublic = about.service === 'ECR Public';
+    const action = isPublic
+      ? ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken']
+      : 'ecr:GetAuthorizationToken';
+    return `The role needs a policy with ${JSON.stringify({ Effect: 'Allow', Action: action, Resource: '*' })}`;
   }
   const actions = ['sts:AssumeRole'];
   if (about.tagged || about.caller?.carriesTags) actions.push('sts:TagSession');

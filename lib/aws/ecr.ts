@@ -1,23 +1,40 @@
 import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import {
+  ECRPUBLICClient,
+  GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand,
+} from '@aws-sdk/client-ecr-public';
 import { type EcrToken, SecretValue, type Session } from '../api/credentials.ts';
 import { RolevendError } from '../errors.ts';
 import type { AwsContext } from './errors.ts';
 import { credentialsOf } from './options.ts';
-import type { Transport } from './transport.ts';
+import type { Answer, Transport } from './transport.ts';
 
 /** How long an ECR token lives when the answer does not say so, in milliseconds. */
 const TOKEN_LIFE_MS = 12 * 3_600_000;
+/** The only Region in which ECR Public gives tokens. */
+export const PUBLIC_REGION = 'us-east-1';
 
-export interface EcrTokenInput {
+export interface PublicTokenInput {
   /** Signs the request. */
   session: Session;
-  /** Region of the registry. The token holds for every registry of that Region that the role may use. */
-  region: string;
   /** Whose session it is, for the advice in errors. */
   roleArn: string;
 }
 
-/** Authorization tokens of private ECR registries. Times are server time, as those of `Sts`. */
+export interface EcrTokenInput extends PublicTokenInput {
+  /** Region of the registry. */
+  region: string;
+  /** Account of the registry. Default: the session's. AWS gives a token for every registry that the role may use. */
+  accountId?: string;
+}
+
+/** What both services answer. */
+interface TokenData {
+  authorizationToken?: string | undefined;
+  expiresAt?: Date | undefined;
+}
+
+/** Authorization tokens of ECR and ECR Public. Times are server time, as those of `Sts`. */
 export class Ecr {
   readonly #transport: Transport;
 
@@ -27,26 +44,38 @@ export class Ecr {
 
   /** One GetAuthorizationToken, never repeated by itself. Throws AwsError, or the signal's reason when it aborts. */
   async authorizationToken(input: EcrTokenInput, signal?: AbortSignal): Promise<EcrToken> {
-    const context: AwsContext = {
-      service: 'ECR',
-      operation: 'GetAuthorizationToken',
-      region: input.region,
-      roleArn: input.roleArn,
-    };
+    const { region, roleArn, session, accountId } = input;
+    const context: AwsContext = { service: 'ECR', operation: 'GetAuthorizationToken', region, roleArn };
     const attempt = () => {
-      const client = new ECRClient(this.#transport.clientConfig(input.region, credentialsOf(input.session)));
-      const command = new GetAuthorizationTokenCommand({});
+      const client = new ECRClient(this.#transport.clientConfig(region, credentialsOf(session)));
+      const command = new GetAuthorizationTokenCommand(accountId === undefined ? {} : { registryIds: [accountId] });
       return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
     };
-    const { output, date, requestId } = await this.#transport.call({ context, attempt }, signal);
-    const [data] = output.authorizationData ?? [];
-    const password = passwordOf(data?.authorizationToken);
-    if (password === undefined) {
-      const message = `ECR answered without a token in ${input.region}.`;
-      throw new RolevendError(message, { code: 'EcrUnreachable', consequence: 'retry', requestId });
-    }
-    return { username: 'AWS', password, issuedAt: date, expiresAt: data?.expiresAt?.getTime() ?? date + TOKEN_LIFE_MS };
+    const answer = await this.#transport.call({ context, attempt }, signal);
+    return tokenOf(answer.output.authorizationData?.[0], answer, context);
   }
+
+  /** The same for ECR Public, in `PUBLIC_REGION`. */
+  async publicAuthorizationToken({ roleArn, session }: PublicTokenInput, signal?: AbortSignal): Promise<EcrToken> {
+    const operation = 'GetAuthorizationToken';
+    const context: AwsContext = { service: 'ECR Public', operation, region: PUBLIC_REGION, roleArn };
+    const attempt = () => {
+      const client = new ECRPUBLICClient(this.#transport.clientConfig(PUBLIC_REGION, credentialsOf(session)));
+      const command = new GetPublicAuthorizationTokenCommand({});
+      return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
+    };
+    const answer = await this.#transport.call({ context, attempt }, signal);
+    return tokenOf(answer.output.authorizationData, answer, context);
+  }
+}
+
+function tokenOf(data: TokenData | undefined, { date, requestId }: Answer<object>, context: AwsContext): EcrToken {
+  const password = passwordOf(data?.authorizationToken);
+  if (password === undefined) {
+    const message = `${context.service} answered without a token in ${context.region}.`;
+    throw new RolevendError(message, { code: 'EcrUnreachable', consequence: 'retry', requestId });
+  }
+  return { username: 'AWS', password, issuedAt: date, expiresAt: data?.expiresAt?.getTime() ?? date + TOKEN_LIFE_MS };
 }
 
 /** The token is base64 of `AWS:<password>`. */

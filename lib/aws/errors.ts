@@ -15,7 +15,7 @@ export type Trouble =
 
 /** Where an error comes from, for its code and its message. Everything in it may be shown to users. */
 export interface AwsContext extends Advice {
-  service: 'STS' | 'ECR';
+  service: 'STS' | 'ECR' | 'ECR Public';
   /** Such as `AssumeRole`. */
   operation: string;
   region: string;

@@ -22,6 +22,8 @@ export interface SessionInput {
   durationSeconds: number;
   /** Policy in JSON that narrows the session. */
   sessionPolicy?: string | undefined;
+  /** The field that it comes from, for the advice in errors. Default: `sessionPolicy`. */
+  policyFrom?: string | undefined;
   /** ARNs of managed policies that narrow it, too. */
   policyArns?: readonly string[] | undefined;
   /** Region of the STS endpoint. Default: the operator's. */
@@ -130,10 +132,10 @@ function isTagged({ sessionTags = {} }: Partial<AssumeRoleInput>): boolean {
 
 /** What takes of the space for session policies and tags, in the words of the object. */
 function packedParts(input: Partial<AssumeRoleInput>): string[] {
-  const { path = 'spec', sessionPolicy, policyArns = [], sessionTags = {} } = input;
+  const { path = 'spec', sessionPolicy, policyFrom = 'sessionPolicy', policyArns = [], sessionTags = {} } = input;
   const tags = Object.keys(sessionTags).length;
   return [
-    ...(sessionPolicy === undefined ? [] : [`${path}.sessionPolicy (${sessionPolicy.length} characters)`]),
+    ...(sessionPolicy === undefined ? [] : [`${path}.${policyFrom} (${sessionPolicy.length} characters)`]),
     ...(policyArns.length === 0 ? [] : [`${path}.policyArns (${policyArns.length})`]),
     ...(tags === 0 ? [] : [`${path}.sessionTags (${tags})`]),
   ];

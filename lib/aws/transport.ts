@@ -58,7 +58,8 @@ export class Transport {
     this.#clock = options.clock;
     this.#agents = makeAgents(options.aws);
     this.#skew = new Skew(options);
-    this.#requests = { STS: requestCounter(options.metrics, 'STS'), ECR: requestCounter(options.metrics, 'ECR') };
+    const counterFor = (service: AwsContext['service']) => requestCounter(options.metrics, service);
+    this.#requests = { STS: counterFor('STS'), ECR: counterFor('ECR'), 'ECR Public': counterFor('ECR Public') };
   }
 
   /** Server time minus local time in milliseconds: compare the times that AWS gave with `clock.now() + skewMs`. */
@@ -166,7 +167,7 @@ function makeAgents(options: AwsOptions): { httpAgent: HttpAgent; httpsAgent: Ht
 
 function requestCounter(metrics: Metrics, service: AwsContext['service']): Counter {
   return counter(metrics, {
-    name: `rolevend_${service.toLowerCase()}_requests_total`,
+    name: `rolevend_${service.toLowerCase().replace(' ', '_')}_requests_total`,
     help: `Requests to ${service} by operation, AWS error code (OK for success) and Region`,
     labelNames: ['op', 'code', 'region'],
   });

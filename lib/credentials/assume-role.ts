@@ -7,13 +7,13 @@ import type { AssumeRoleInput, Sts } from '../aws/sts.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { hopBucket, signerOf } from './chain.ts';
 import { type Clamp, clampTo, ROLE_CHAINING_SECONDS } from './duration.ts';
-import { ecrToken } from './ecr-token.ts';
+import { ecrToken, tokenBucket, tokenSources } from './ecr-token.ts';
+import { sourceKey, type TokenSource } from './registries.ts';
 import type { IssueRequest } from './request.ts';
 import { serviceAccountToken, type TokenRequest } from './service-account-token.ts';
 
 /** What an issue gave, and how the request was changed on the way. */
 export interface IssueResult extends Issued {
-  region: string;
   /** The duration that STS granted. */
   effectiveDurationSeconds: number;
   clamps: Clamp[];
@@ -23,7 +23,7 @@ export interface IssueResult extends Issued {
 
 export interface IssuerOptions {
   sts: Pick<Sts, 'assumeRole' | 'assumeRoleWithWebIdentity'>;
-  ecr: Pick<Ecr, 'authorizationToken'>;
+  ecr: Pick<Ecr, 'authorizationToken' | 'publicAuthorizationToken'>;
   /** Gives the tokens of ServiceAccounts. */
   cluster: Pick<KubeClient, 'createToken'>;
   admission: Pick<Admission, 'throttled' | 'charge' | 'refund'>;
@@ -41,33 +41,49 @@ export class AssumeRoleIssuer {
   }
 
   /**
-   * Issues once; the caller has claimed a token of `bucketOf(request)` before. All or nothing: where the registry
+   * Issues once; the caller has claimed a token of `bucketOf(request)` before. All or nothing: where a registry
    * token fails, the session is dropped and dies by itself.
    * @throws AwsError; RolevendError `NoIdentity` and those of `serviceAccountToken`; the signal's reason when it aborts
    */
   async issue(request: IssueRequest, signal?: AbortSignal): Promise<IssueResult> {
     const { session, clamp } = await this.#session(request, signal);
-    const ecr = await this.#ecrToken(request, session, signal);
+    const fetched = await this.#tokens(request, session, signal);
+    const logins = withTokens(request.logins, fetched);
+    const tokens = withTokens(request.tokens, fetched);
     return {
       session,
-      ...(ecr !== undefined && { ecr }),
+      ...(logins.length > 0 && { logins }),
+      ...(tokens.length > 0 && { tokens }),
       region: request.region,
+      roleArn: request.roleArn,
       effectiveDurationSeconds: clamp?.seconds ?? request.durationSeconds,
       clamps: clamp === undefined ? request.clamps : [...request.clamps, clamp],
       ...(clamp !== undefined && { roleSeconds: clamp.seconds }),
     };
   }
 
-  async #ecrToken(
+  /** All registry tokens at once, by `sourceKey`. */
+  async #tokens(
     request: IssueRequest,
     session: Session,
     signal: AbortSignal | undefined,
-  ): Promise<EcrToken | undefined> {
-    const bucket = ecrBucketOf(request);
-    if (bucket === undefined) return undefined;
+  ): Promise<Map<string, EcrToken>> {
+    const fetched = tokenSources(request).map(async (source): Promise<[string, EcrToken]> => {
+      return [sourceKey(source), await this.#registryToken(request, source, session, signal)];
+    });
+    return new Map(await Promise.all(fetched));
+  }
+
+  async #registryToken(
+    request: IssueRequest,
+    source: TokenSource,
+    session: Session,
+    signal: AbortSignal | undefined,
+  ): Promise<EcrToken> {
+    const bucket = tokenBucket(payerOf(request), source);
     this.#o.admission.charge(bucket);
     try {
-      return await ecrToken(this.#o.ecr, request, session, signal);
+      return await ecrToken(this.#o.ecr, request, source, session, signal);
     } catch (error) {
       if (isThrottle(error)) this.#o.admission.throttled(bucket);
       throw error;
@@ -140,8 +156,8 @@ export class AssumeRoleIssuer {
 /** What STS is told of the session. */
 function sessionOf(request: IssueRequest): AssumeRoleInput {
   const { roleArn, sessionName, durationSeconds, region, externalId, sourceIdentity } = request;
-  const { sessionPolicy, policyArns, sessionTags, transitiveTagKeys } = request;
-  const narrowed = { sessionPolicy, policyArns, sessionTags, transitiveTagKeys };
+  const { sessionPolicy, policyFrom, policyArns, sessionTags, transitiveTagKeys } = request;
+  const narrowed = { sessionPolicy, policyFrom, policyArns, sessionTags, transitiveTagKeys };
   return { roleArn, sessionName, durationSeconds, region, externalId, sourceIdentity, ...narrowed };
 }
 
@@ -151,17 +167,24 @@ export function bucketOf(request: Pick<IssueRequest, 'caller' | 'roleArn' | 'reg
   return bucketName(payerOf(request), request.region, operation);
 }
 
-/** The bucket of the registry's tokens, to be looked at before `issue`; undefined where none is asked for. */
-export function ecrBucketOf(request: Pick<IssueRequest, 'caller' | 'roleArn' | 'ecrRegion'>): string | undefined {
-  const { ecrRegion } = request;
-  return ecrRegion === undefined ? undefined : bucketName(payerOf(request), ecrRegion, 'GetAuthorizationToken');
+/** The buckets of what follows the first request of an issue, to be looked at before it. */
+export function laterBucketsOf(
+  request: Pick<IssueRequest, 'caller' | 'roleArn' | 'region' | 'hops' | 'logins' | 'tokens'>,
+): string[] {
+  const hops = (request.hops ?? []).map((hop) => hopBucket(hop, request.region));
+  const tokens = tokenSources(request).map((source) => tokenBucket(payerOf(request), source));
+  return [...new Set([...hops, ...tokens])];
 }
 
-/** The buckets of what follows the first request of an issue, to be looked at before it. */
-export function laterBucketsOf(request: Pick<IssueRequest, 'caller' | 'roleArn' | 'region' | 'hops' | 'ecrRegion'>) {
-  const ecrBucket = ecrBucketOf(request);
-  const hops = (request.hops ?? []).map((hop) => hopBucket(hop, request.region));
-  return [...new Set(ecrBucket === undefined ? hops : [...hops, ecrBucket])];
+/** Everything that is wanted, with its token in the place of the token's source. */
+function withTokens<T extends { source: TokenSource }>(
+  wanted: readonly T[],
+  fetched: ReadonlyMap<string, EcrToken>,
+): (Omit<T, 'source'> & { token: EcrToken })[] {
+  return wanted.flatMap(({ source, ...rest }) => {
+    const token = fetched.get(sourceKey(source));
+    return token === undefined ? [] : [{ ...rest, token }];
+  });
 }
 
 /** On whose limits the calls of a request count: without a caller on those of the role's account. */

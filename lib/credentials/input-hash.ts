@@ -15,6 +15,7 @@ const issueFields = [
   'durationSeconds',
   'secretType',
   'ecrRepositoryUrl',
+  'ecr',
   'region',
   'externalId',
   'sessionName',
@@ -25,6 +26,10 @@ const issueFields = [
   'policyArns',
   'sessionTags',
   'transitiveTagKeys',
+  // These change no session, but what is written of one, and the operator keeps none to write it again.
+  'output',
+  'template',
+  'tokens',
 ] as const satisfies readonly (keyof AWSAssumeRoleSpec)[];
 
 export interface HashInput {

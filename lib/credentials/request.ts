@@ -1,13 +1,16 @@
 import { type ServiceAccountIdentity, serviceAccountOf } from '../api/auth.ts';
 import { type AWSAssumeRole, type AWSAssumeRoleSpec, withDefaults } from '../api/aws-assume-role.ts';
 import type { Terms } from '../api/role-grant.ts';
+import { lastingNames, sessionNames, templateProblem } from '../api/template.ts';
+import { tokenNames } from '../api/tokens.ts';
 import { type CallerIdentity, ownerOf } from '../aws/options.ts';
 import type { AssumeRoleInput } from '../aws/sts.ts';
 import { RolevendError } from '../errors.ts';
 import { hopRequests } from './chain.ts';
 import { type Clamp, type ClampReason, effectiveDuration } from './duration.ts';
-import { parseRegistry } from './ecr-host.ts';
 import { inputHash } from './input-hash.ts';
+import { type WantedLogin, type WantedToken, wantedLogins, wantedTokens } from './registries.ts';
+import { repositoryPolicy } from './repository-policy.ts';
 import { defaultSessionName } from './session-name.ts';
 
 /** One issue, decided in full: nothing is looked up any more. */
@@ -25,6 +28,8 @@ export interface IssueRequest {
   externalId?: string;
   sourceIdentity?: string;
   sessionPolicy?: string;
+  /** The field that it comes from where that is not `sessionPolicy`. */
+  policyFrom?: string;
   policyArns?: string[];
   sessionTags?: Record<string, string>;
   transitiveTagKeys?: string[];
@@ -33,8 +38,10 @@ export interface IssueRequest {
   clamps: Clamp[];
   /** Region of the STS endpoint, and the one shown in outputs. */
   region: string;
-  /** Set for EcrDockerConfigJson: the Region whose registry token is wanted. */
-  ecrRegion?: string;
+  /** The entries of an image pull Secret; none for other types. */
+  logins: WantedLogin[];
+  /** The tokens that templates name. */
+  tokens: WantedToken[];
   inputHash: string;
 }
 
@@ -63,6 +70,8 @@ export function issueRequest(input: RequestInput): IssueRequest {
   const { object, terms } = input;
   const { namespace = '', name } = object.metadata;
   const spec = withDefaults(object.spec);
+  const problem = templateProblem(spec.template, [...sessionNames, ...lastingNames, ...tokenNames(spec.tokens)]);
+  if (problem !== undefined) throw invalidSpec(problem);
   const roleArn = roleArnOf(spec, input.caller);
   const serviceAccount = serviceAccountOf(spec);
   const caller = serviceAccount === undefined ? input.caller : undefined;
@@ -76,6 +85,7 @@ export function issueRequest(input: RequestInput): IssueRequest {
     isChained: hops.length > 0,
     roleSeconds: input.roleSeconds,
   });
+  const logins = wantedLogins(spec, { roleArn, region });
   const derived = terms.sourceIdentity === 'Derived' ? { sourceIdentity: derivedName } : {};
   return {
     namespace,
@@ -87,10 +97,15 @@ export function issueRequest(input: RequestInput): IssueRequest {
     sessionName: spec.sessionName ?? derivedName,
     ...sessionOf(spec),
     ...derived,
+    ...(spec.ecr?.restrictToRepositories === true && {
+      sessionPolicy: repositoryPolicy(logins, roleArn),
+      policyFrom: 'ecr.restrictToRepositories',
+    }),
     durationSeconds: seconds,
     clamps,
     region,
-    ...(spec.secretType === 'EcrDockerConfigJson' && { ecrRegion: ecrRegionOf(spec.ecrRepositoryUrl ?? '', region) }),
+    logins,
+    tokens: wantedTokens(spec, { roleArn, region }),
     inputHash: inputHash({
       spec: object.spec,
       terms: { ...changedByGrants(clamps), ...derived, ...derivedForHops(hops) },
@@ -149,16 +164,6 @@ export function roleArnOf(
   if (spec.roleName !== undefined && caller !== undefined)
     return `arn:${caller.partition}:iam::${caller.accountId}:role/${spec.roleName}`;
   throw invalidSpec('set exactly one of spec.roleName and spec.roleArn');
-}
-
-function ecrRegionOf(url: string, region: string): string {
-  const registry = parseRegistry(url);
-  if (registry.kind === 'public') {
-    throw invalidSpec(
-      'spec.ecrRepositoryUrl names ECR Public, whose images need no credentials: name a private registry',
-    );
-  }
-  return registry.kind === 'private' ? registry.region : region;
 }
 
 /** Only what the grants really changed enters the hash, so that a grant that changes nothing renews nothing. */

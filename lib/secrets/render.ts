@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto';
-import type { AWSAssumeRoleSpec } from '../api/aws-assume-role.ts';
+import type { ResolvedSpec } from '../api/aws-assume-role.ts';
 import type { Issued } from '../api/credentials.ts';
+import { RolevendError } from '../errors.ts';
 import { dockerConfigData } from './docker-config.ts';
+import { envData } from './env.ts';
+import { extraData } from './extras.ts';
 import { fileData } from './file.ts';
 import { mapData } from './map.ts';
+import { processData } from './process.ts';
+import { templateData } from './template.ts';
 
 /** The only Secret types that are ever written. */
 export type KubernetesSecretType = 'Opaque' | 'kubernetes.io/dockerconfigjson';
+
+/** Most bytes that Kubernetes lets the values of a Secret have together. */
+const MAX_BYTES = 1_048_576;
 
 /** What a Secret holds. The values are plain text, not base64, and secret: for the Secret and `digest` only. */
 export interface SecretContent {
@@ -14,21 +22,48 @@ export interface SecretContent {
   data: Record<string, string>;
 }
 
+/** The part of a spec, defaults filled in, that says how a Secret is written. */
+export type Form = Pick<ResolvedSpec, 'secretType' | 'output' | 'template' | 'tokens'>;
+
 /**
  * Issued credentials in the form that the object asks for.
  * @throws RolevendError (stop) where they cannot be written in that form; its message names a field and no value
  */
-export function render(
-  spec: Pick<AWSAssumeRoleSpec, 'secretType' | 'ecrRepositoryUrl'>,
-  issued: Issued,
-): SecretContent {
-  switch (spec.secretType) {
+export function render(spec: Form, issued: Issued): SecretContent {
+  const own = Object.entries(ownData(spec, issued));
+  const { keys } = spec.output;
+  const data = {
+    ...Object.fromEntries(own.map(([key, value]) => [keys[key] ?? key, value])),
+    ...extraData(spec.secretType, issued, spec.output),
+    ...templateData(spec.template, issued),
+  };
+  refuseLarge(data);
+  return { type: spec.secretType === 'EcrDockerConfigJson' ? 'kubernetes.io/dockerconfigjson' : 'Opaque', data };
+}
+
+/** Nothing but many templates with many names comes near the limit. */
+function refuseLarge(data: Readonly<Record<string, string>>): void {
+  const bytes = Object.values(data).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes <= MAX_BYTES) return;
+  const message = `spec.template.data makes the Secret ${bytes} bytes large, more than the ${MAX_BYTES} that Kubernetes takes; use fewer names or templates`;
+  throw new RolevendError(message, { code: 'InvalidSpec', consequence: 'stop' });
+}
+
+/** The data of the type alone, under their default names. */
+function ownData({ secretType, output }: Form, issued: Issued): Record<string, string> {
+  switch (secretType) {
     case 'Map':
-      return { type: 'Opaque', data: mapData(issued.session) };
+      return mapData(issued.session);
     case 'File':
-      return { type: 'Opaque', data: fileData(issued.session) };
+      return fileData(issued, output);
+    case 'Env':
+      return envData(issued.session);
+    case 'Process':
+      return processData(issued, output);
+    case 'Template':
+      return {};
     case 'EcrDockerConfigJson':
-      return { type: 'kubernetes.io/dockerconfigjson', data: dockerConfigData(spec.ecrRepositoryUrl, issued.ecr) };
+      return dockerConfigData(issued.logins);
   }
 }
 

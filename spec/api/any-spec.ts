@@ -41,6 +41,72 @@ const anyDuration = fc
   .array(fc.tuple(fc.nat(20_000), fc.constantFrom('h', 'm', 's', '')), { maxLength: 3 })
   .map((parts) => parts.flat().join(''));
 
+const secretKey = fc.oneof(
+  text,
+  fc.constantFrom(
+    'awsAccessKeyId',
+    'credentials',
+    'credentials.json',
+    'config',
+    'region',
+    'AWS_REGION',
+    'cloud',
+    '..x',
+  ),
+);
+const output = fc.record(
+  {
+    keys: mostly({}, fc.dictionary(secretKey, mostly('cloud', secretKey), { maxKeys: 3 })),
+    profile: mostly('default', text),
+    mountPath: mostly('/aws', text),
+    include: fc.array(fc.constantFrom('expiration', 'region', 'roleArn', 'config'), { maxLength: 2 }),
+  },
+  { requiredKeys: [] },
+);
+
+const registryUrl = fc
+  .array(
+    fc.constantFrom(
+      'https://',
+      '123456789012.dkr.ecr.',
+      '123456789012.dkr-ecr-fips.',
+      'EU-west-1',
+      '.amazonaws.com',
+      '.amazonaws.com.cn',
+      '.on.aws',
+      'public.ecr.aws',
+      ':443',
+      '/',
+      'a',
+    ),
+    { minLength: 1, maxLength: 5 },
+  )
+  .map((parts) => parts.join(''));
+const registry = fc.record(
+  {
+    accountId: mostly('123456789012', text),
+    region: mostly('eu-west-1', text),
+    urls: fc.array(mostly('123456789012.dkr.ecr.eu-west-1.amazonaws.com/a', registryUrl), { maxLength: 2 }),
+    public: fc.boolean(),
+  },
+  { requiredKeys: [] },
+);
+const ecr = fc.record(
+  { registries: fc.array(registry, { maxLength: 2 }), restrictToRepositories: fc.boolean() },
+  { requiredKeys: [] },
+);
+/** Specs of image pull Secrets, a good part of which is right. */
+export const anyPullSpec = fc.record(
+  {
+    roleName: fc.constant('reader'),
+    secretName: fc.constant('reader'),
+    secretType: mostly('EcrDockerConfigJson', fc.constant('Map')),
+    ecrRepositoryUrl: registryUrl,
+    ecr,
+  },
+  { requiredKeys: ['roleName', 'secretName', 'secretType'] },
+);
+
 /** Specs of AWSAssumeRole, a good part of which is right. */
 export const anySpec = fc.record(
   {
@@ -50,7 +116,10 @@ export const anySpec = fc.record(
       text.map((path) => `arn:aws:iam::123456789012:role/${path}`),
     ),
     secretName: mostly('reader', text),
-    secretType: mostly('Map', fc.constantFrom('File', 'EcrDockerConfigJson', 'x')),
+    secretType: mostly(
+      'Map',
+      fc.constantFrom('File', 'File', 'Env', 'Process', 'Process', 'Template', 'EcrDockerConfigJson', 'x'),
+    ),
     durationSeconds: mostly(3600, fc.integer({ min: 800, max: 45_000 })),
     ecrRepositoryUrl: text,
     region: mostly(
@@ -59,6 +128,12 @@ export const anySpec = fc.record(
     ),
     externalId: mostly('abc', text),
     sessionName: mostly('abc', text),
+    output,
+    tokens: fc.array(
+      fc.record({ name: mostly('ecr', text), ecr: fc.record({ public: fc.boolean() }, { requiredKeys: [] }) }),
+      { maxLength: 2 },
+    ),
+    template: fc.record({ data: fc.dictionary(secretKey, text, { maxKeys: 3 }) }, { requiredKeys: [] }),
     auth: mostly<object>(
       {},
       fc.record(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { specProblems, withDefaults } from '../../lib/api/aws-assume-role.ts';
+import { type AWSAssumeRoleSpec, specProblems, withDefaults } from '../../lib/api/aws-assume-role.ts';
 import type { RolloutRestart } from '../../lib/api/rollout-restart.ts';
 import { badSpecs, fiveFields, goodSpecs } from './bad-specs.ts';
 
@@ -14,10 +14,10 @@ describe('specProblems', () => {
   });
 
   it('reports every problem at once, each with its field', () => {
-    expect(specProblems({ roleName: '/x', durationSeconds: 60, secretName: 'x', secretType: 'Env' })).toEqual([
+    expect(specProblems({ roleName: '/x', durationSeconds: 60, secretName: 'x', secretType: 'env' })).toEqual([
       expect.stringMatching(/^spec\.roleName: roleName has a leading/),
       'spec.durationSeconds: should be greater than or equal to 900',
-      'spec.secretType: Unsupported value: "Env": supported values: "Map", "File", "EcrDockerConfigJson"',
+      'spec.secretType: Unsupported value: "env": supported values: "Map", "File", "EcrDockerConfigJson", "Env", "Process", "Template"',
     ]);
   });
 
@@ -44,8 +44,13 @@ describe('withDefaults', () => {
       onExpiry: 'Keep',
       rolloutRestart: { targets: [], minInterval: '1h' },
       suspend: false,
+      output: { keys: {}, profile: 'default', mountPath: '/.aws', include: [] },
       refresh: { percent: 60, jitterPercent: 10, minRemainingSeconds: 420 },
     });
+  });
+
+  it('asks for an hour where AWS SDKs reload the credential well before its end', () => {
+    expect(withDefaults({ roleName: 'r', secretName: 's', secretType: 'Process' }).durationSeconds).toBe(3600);
   });
 
   it('keeps what is set, also zero and false', () => {
@@ -62,7 +67,8 @@ describe('withDefaults', () => {
       suspend: true,
       refresh: { percent: 40, jitterPercent: 0, minRemainingSeconds: 60 },
       region: 'eu-west-1',
-    } as const;
+      output: { keys: { credentials: 'cloud' }, profile: 'velero', mountPath: '/aws', include: ['region'] },
+    } satisfies AWSAssumeRoleSpec;
     expect(withDefaults(set)).toEqual(set);
   });
 });

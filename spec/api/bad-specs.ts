@@ -181,7 +181,13 @@ const numbers: BadSpec[] = [
     title: 'more to remain than 60 % of the default',
     spec: { roleName: 'r', secretName: 's', secretType: 'File', refresh: { minRemainingSeconds: 541 } },
     field: 'spec.refresh.minRemainingSeconds',
-    says: 'more than 60 % of durationSeconds (default 900)',
+    says: 'more than 60 % of durationSeconds (default 900, with secretType Process 3600)',
+  },
+  {
+    title: 'a session under an hour for SDKs that reload early',
+    spec: having({ secretType: 'Process', durationSeconds: 3599 }),
+    field: 'spec.durationSeconds',
+    says: 'leave it out or set 3600 or more',
   },
 ];
 
@@ -285,6 +291,291 @@ const restarts: BadSpec[] = [
   })),
 ];
 
+const outputs: BadSpec[] = [
+  {
+    title: 'a new name for a key of another type',
+    spec: having({ output: { keys: { credentials: 'cloud' } } }),
+    field: 'spec.output.keys',
+    says: 'renames a key that this secretType does not have',
+  },
+  {
+    title: 'a new name for the key of an image pull Secret',
+    spec: having({ secretType: 'EcrDockerConfigJson', output: { keys: { '.dockerconfigjson': 'config.json' } } }),
+    field: 'spec.output.keys',
+    says: 'credentials (File)',
+  },
+  {
+    title: 'one new name for two keys',
+    spec: having({ output: { keys: { awsAccessKeyId: 'key', awsSecretAccessKey: 'key' } } }),
+    field: 'spec.output.keys',
+    says: 'gives two keys the same name',
+  },
+  {
+    title: 'a new name that the type has already',
+    spec: having({ output: { keys: { awsAccessKeyId: 'awsSessionToken' } } }),
+    field: 'spec.output.keys',
+    says: 'uses itself by default',
+  },
+  {
+    title: 'a new name that the type adds on demand',
+    spec: having({ secretType: 'Env', output: { keys: { AWS_ACCESS_KEY_ID: 'AWS_DEFAULT_REGION' } } }),
+    field: 'spec.output.keys',
+    says: 'choose another name',
+  },
+  ...['', '.', '..', '..data', 'a/b', 'a b', 'a\n'].map((name) => ({
+    title: `the key ${JSON.stringify(name)}`,
+    spec: having({ secretType: 'File', output: { keys: { credentials: name } } }),
+    field: 'spec.output.keys',
+    says: 'name that Kubernetes does not accept as a key',
+  })),
+  ...['', 'a]', 'a\nb', 'a b', 'profile=x'].map((profile) => ({
+    title: `the profile ${JSON.stringify(profile)}`,
+    spec: having({ secretType: 'File', output: { profile } }),
+    field: 'spec.output.profile',
+    says: "use letters, digits and '._@-'",
+  })),
+  ...['', '/', 'aws', '/aws/', '/a//b', '/a b', '/a;id', '/$HOME', '/a\n'].map((mountPath) => ({
+    title: `the path ${JSON.stringify(mountPath)}`,
+    spec: having({ secretType: 'Process', durationSeconds: 3600, output: { mountPath } }),
+    field: 'spec.output.mountPath',
+    says: 'not a path that can stand in a command',
+  })),
+  {
+    title: 'a profile for single keys',
+    spec: having({ output: { profile: 'x' } }),
+    field: 'spec.output.profile',
+    says: 'this secretType has no profiles',
+  },
+  {
+    title: 'a path for a file',
+    spec: having({ secretType: 'File', output: { mountPath: '/aws' } }),
+    field: 'spec.output.mountPath',
+    says: 'only secretType Process names a path',
+  },
+  {
+    title: 'a config file among variables',
+    spec: having({ secretType: 'Env', output: { include: ['config'] } }),
+    field: 'spec.output.include',
+    says: 'config with File and Process',
+  },
+  {
+    title: 'extras in an image pull Secret',
+    spec: having({ secretType: 'EcrDockerConfigJson', output: { include: ['region'] } }),
+    field: 'spec.output.include',
+    says: 'does not go with this secretType',
+  },
+  {
+    title: 'an unknown extra',
+    spec: having({ output: { include: ['arn'] } }),
+    field: 'spec.output.include',
+    says: 'supported values: "expiration"',
+  },
+];
+
+const pulling = (ecr: object, change: object = {}) => ({
+  roleName: 'r',
+  secretName: 's',
+  secretType: 'EcrDockerConfigJson',
+  ecr,
+  ...change,
+});
+const registry = (entry: object) => pulling({ registries: [entry] });
+const KNOWN = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+
+const registries: BadSpec[] = [
+  {
+    title: 'an image pull Secret with no registry in its list',
+    spec: pulling({ registries: [] }),
+    field: 'spec.ecrRepositoryUrl',
+    says: 'needs it or ecr.registries',
+  },
+  {
+    title: 'registries for another type',
+    spec: having({ ecr: { registries: [{}] } }),
+    field: 'spec.ecr',
+    says: 'only secretType EcrDockerConfigJson reads it',
+  },
+  ...['12345678901', '1234567890123', 'self'].map((accountId) => ({
+    title: `the account ${accountId}`,
+    spec: registry({ accountId }),
+    field: 'spec.ecr.registries',
+    says: accountId.length > 12 ? 'may not be more than 12' : 'write its 12 digits, in quotes',
+  })),
+  {
+    title: 'a registry in a Region that is a host',
+    spec: registry({ region: 'evil.example.com' }),
+    field: 'spec.ecr.registries',
+    says: 'region is not an AWS Region',
+  },
+  {
+    title: 'a registry with an empty list of URLs',
+    spec: registry({ urls: [] }),
+    field: 'spec.ecr.registries',
+    says: 'at least 1 items',
+  },
+  ...['', 'a b', 'a\nb', 'é.example.org'].map((url) => ({
+    title: `the registry URL ${JSON.stringify(url)}`,
+    spec: registry({ accountId: '123456789012', region: 'eu-west-1', urls: [url] }),
+    field: 'spec.ecr.registries',
+    says: 'is empty or has blanks, control or non-ASCII characters',
+  })),
+  {
+    title: 'a registry URL of 513 characters',
+    spec: registry({ urls: [`${KNOWN}/${'a'.repeat(513 - KNOWN.length - 1)}`] }),
+    field: 'spec.ecr.registries',
+    says: 'may not be more than 512',
+  },
+  ...[
+    ['a mirror', 'mirror.example.org'],
+    ['a PrivateLink endpoint', 'vpce-1.dkr.ecr.eu-west-1.vpce.amazonaws.com'],
+    ['a host that only begins like one of AWS', `${KNOWN}.example.org`],
+  ].map(([title = '', url = '']) => ({
+    title: `${title} without its account`,
+    spec: registry({ region: 'eu-west-1', urls: [KNOWN, url] }),
+    field: 'spec.ecr.registries[0].urls',
+    says: 'set accountId and region',
+  })),
+  {
+    title: 'a public registry of an account',
+    spec: registry({ public: true, accountId: '123456789012' }),
+    field: 'spec.ecr.registries[0]',
+    says: 'no meaning for a public registry',
+  },
+  {
+    title: '21 registries',
+    spec: pulling({ registries: Array.from({ length: 21 }, () => ({})) }),
+    field: 'spec.ecr.registries',
+    says: 'must have at most 20 items',
+  },
+  {
+    title: 'a restriction to repositories where a registry names none',
+    spec: pulling({ restrictToRepositories: true, registries: [{ urls: [`${KNOWN}/a`] }, { urls: [`${KNOWN}/`] }] }),
+    field: 'spec.ecr.registries',
+    says: 'give each one urls with a path',
+  },
+  {
+    title: 'a restriction to repositories where a registry has no URLs',
+    spec: pulling({ restrictToRepositories: true, registries: [{}] }),
+    field: 'spec.ecr.registries',
+    says: 'give each one urls with a path',
+  },
+  {
+    title: 'a restriction to repositories of a bare host',
+    spec: pulling({ restrictToRepositories: true }, { ecrRepositoryUrl: KNOWN }),
+    field: 'spec.ecrRepositoryUrl',
+    says: 'add its path',
+  },
+  ...[{ sessionPolicy: '{}' }, { policyArns: ['arn:aws:iam::aws:policy/p'] }].map((wider) => ({
+    title: `a restriction to repositories beside ${Object.keys(wider)}`,
+    spec: pulling({ restrictToRepositories: true }, { ecrRepositoryUrl: `${KNOWN}/a`, ...wider }),
+    field: 'spec.ecr',
+    says: 'would widen',
+  })),
+];
+
+const template = (data: object, change: object = {}) =>
+  having({ secretType: 'Template', template: { data }, ...change });
+const manyTexts = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`key-${index}`, '']));
+
+const templates: BadSpec[] = [
+  {
+    title: 'a template without any',
+    spec: having({ secretType: 'Template' }),
+    field: 'spec.template.data',
+    says: 'name at least one',
+  },
+  {
+    title: 'an empty template',
+    spec: template({}),
+    field: 'spec.template.data',
+    says: 'template.data is missing',
+  },
+  {
+    title: 'a template for an image pull Secret',
+    spec: template({ a: 'b' }, { secretType: 'EcrDockerConfigJson' }),
+    field: 'spec.template.data',
+    says: 'an image pull Secret has one key only',
+  },
+  ...[
+    ['a key of its type', 'awsAccessKeyId', { secretType: 'Map' }],
+    ['a renamed key', 'id', { secretType: 'Map', output: { keys: { awsAccessKeyId: 'id' } } }],
+    ['an included key', 'region', { secretType: 'Map', output: { include: ['region'] } }],
+    ['an included variable', 'AWS_DEFAULT_REGION', { secretType: 'Env', output: { include: ['region'] } }],
+    ['the config of Process', 'config', { secretType: 'Process', durationSeconds: 3600 }],
+  ].map(([what, key, change]) => ({
+    title: `a template that writes over ${what}`,
+    spec: template({ [key as string]: 'x' }, change as object),
+    field: 'spec.template.data',
+    says: 'has already by its secretType or output',
+  })),
+  ...['', '..', '..data', 'a/b', 'a b'].map((key) => ({
+    title: `a template with the key ${JSON.stringify(key)}`,
+    spec: template({ [key]: '' }),
+    field: 'spec.template.data',
+    says: 'a key that Kubernetes does not accept',
+  })),
+  {
+    title: 'a template of 2049 characters',
+    spec: template({ a: 'x'.repeat(2049) }),
+    field: 'spec.template.data',
+    says: 'may not be more than 2048',
+  },
+  {
+    title: '33 templates',
+    spec: template(manyTexts),
+    field: 'spec.template.data',
+    says: 'must have at most 32 items',
+  },
+];
+
+const withTokens = (...list: object[]) => template({ a: 'x' }, { tokens: list });
+
+const tokens: BadSpec[] = [
+  {
+    title: 'tokens without a template',
+    spec: having({ tokens: [{ name: 'ecr', ecr: {} }] }),
+    field: 'spec.tokens',
+    says: 'only template.data can use tokens',
+  },
+  {
+    title: 'two tokens of one name',
+    spec: withTokens({ name: 'ecr', ecr: {} }, { name: 'ecr', ecr: { public: true } }),
+    field: 'spec.tokens',
+    says: 'has a name twice',
+  },
+  ...['', '1a', 'a.b', 'a b', 'a}'].map((name) => ({
+    title: `the token name ${JSON.stringify(name)}`,
+    spec: withTokens({ name, ecr: {} }),
+    field: 'spec.tokens[0].name',
+    says: 'starting with a letter, e.g. ecr',
+  })),
+  {
+    title: 'a token name of 33 characters',
+    spec: withTokens({ name: 'a'.repeat(33), ecr: {} }),
+    field: 'spec.tokens[0].name',
+    says: 'may not be more than 32',
+  },
+  { title: 'a token of no kind', spec: withTokens({ name: 'a' }), field: 'spec.tokens[0].ecr', says: 'Required value' },
+  {
+    title: 'a token of ECR Public in a Region',
+    spec: withTokens({ name: 'a', ecr: { public: true, region: 'us-east-1' } }),
+    field: 'spec.tokens[0].ecr',
+    says: 'no meaning for ECR Public',
+  },
+  {
+    title: 'a token of a host',
+    spec: withTokens({ name: 'a', ecr: { region: 'evil.example.com' } }),
+    field: 'spec.tokens[0].ecr.region',
+    says: 'region is not an AWS Region',
+  },
+  {
+    title: 'six tokens',
+    spec: withTokens(...Array.from({ length: 6 }, (_, at) => ({ name: `a${at}`, ecr: {} }))),
+    field: 'spec.tokens',
+    says: 'must have at most 5 items',
+  },
+];
+
 const copied: BadSpec[] = [
   'aws-assume-role',
   'kubernetes.io/x',
@@ -343,6 +634,10 @@ export const badSpecs: readonly BadSpec[] = [
   ...numbers,
   ...names,
   ...restarts,
+  ...registries,
+  ...outputs,
+  ...templates,
+  ...tokens,
   ...copied,
   ...malformedCopies,
   ...[...badSessions, ...badAuth, ...badChains].map(({ change, ...bad }) => ({ ...bad, spec: having(change) })),
@@ -355,6 +650,29 @@ export const goodSpecs: readonly object[] = [
   { ...noUrl, roleName: 'r' },
   having({ secretType: 'EcrDockerConfigJson', refresh: { minRemainingSeconds: 7200 } }),
   having({ refresh: { percent: 80, jitterPercent: 0, minRemainingSeconds: 540 } }),
+  { roleName: 'r', secretName: 's', secretType: 'Process', refresh: { minRemainingSeconds: 2160 } },
+  having({ secretType: 'Process', durationSeconds: 3600 }),
+  having({ secretType: 'Env', output: { keys: { AWS_ACCESS_KEY_ID: 'KEY' }, include: ['region', 'region'] } }),
+  having({ secretType: 'File', output: { keys: { credentials: 'cloud' }, profile: 'a.b@c_d-1', include: ['config'] } }),
+  having({ output: { keys: { awsAccessKeyId: '.key', awsSecretAccessKey: 'AWS_SECRET_ACCESS_KEY' }, include: [] } }),
+  {
+    roleName: 'r',
+    secretName: 's',
+    secretType: 'Process',
+    output: { keys: { config: 'c', 'credentials.json': 'j' }, mountPath: '/var/run/aws-1_2.x' },
+  },
+  having({ secretType: 'EcrDockerConfigJson', output: {}, template: {} }),
+  registry({}),
+  registry({ public: true, urls: ['mirror.example.org'] }),
+  registry({ urls: [KNOWN, `HTTPS://${KNOWN.toUpperCase()}:443/a`, 'public.ecr.aws/x', 'ecr-public.aws.com'] }),
+  registry({ accountId: '123456789012', region: 'eu-west-1', urls: ['mirror.example.org/a'], public: false }),
+  pulling({ restrictToRepositories: true, registries: [{ urls: [`${KNOWN}/a:1`] }] }),
+  pulling({ restrictToRepositories: true }, { ecrRepositoryUrl: `https://${KNOWN}/a` }),
+  template({ 'any.key_1': '${accessKeyId}\n$${x} ${', credentials: 'x', region: 'x' }),
+  template({ awsAccessKeyId: 'x', region: 'x' }, { secretType: 'Map', output: { keys: { awsAccessKeyId: 'id' } } }),
+  withTokens({ name: 'a-b_1', ecr: { region: 'eu-west-1', accountId: '123456789012', public: false } }),
+  having({ tokens: [] }),
+  template({ region: 'x' }, { secretType: 'Env', output: { include: ['region'] } }),
   withArn('arn:aws-us-gov:iam::123456789012:role/a/b_c+=,.@-d'),
   withArn('arn:aws-iso-b:iam::123456789012:role/service-role/...x'),
   having({

@@ -7,7 +7,7 @@ import { setCondition } from '../../lib/api/conditions.ts';
 import { grantProblems } from '../../lib/api/role-grant.ts';
 import { awsAssumeRoleExample, roleGrantExample } from '../generate/examples.ts';
 import { type AttachedControlPlane, sharedControlPlane, type TestNamespace, testNamespace } from '../lab/index.ts';
-import { anyGrant, anySpec } from './any-spec.ts';
+import { anyGrant, anyPullSpec, anySpec } from './any-spec.ts';
 import { badGrants, goodGrants } from './bad-grants.ts';
 import { badSpecs, fiveFields, goodSpecs } from './bad-specs.ts';
 
@@ -63,8 +63,11 @@ describe('the API server', () => {
     expect(await tryGrant(spec)).toMatchObject({ status: 201, body: { spec } });
   });
 
-  it('judges any AWSAssumeRole as our own code does', async () => {
-    const judged = fc.asyncProperty(anySpec, async (spec) => {
+  it.each([
+    ['AWSAssumeRole', anySpec],
+    ['image pull Secret', anyPullSpec],
+  ])('judges any %s as our own code does', async (_what, any: fc.Arbitrary<object>) => {
+    const judged = fc.asyncProperty(any, async (spec) => {
       const { status } = await trySpec(spec);
       expect({ spec, accepted: status === 201 }).toEqual({ spec, accepted: specProblems(spec).length === 0 });
     });
@@ -166,7 +169,7 @@ describe('kubectl get', () => {
   it('explains a field with its default, unit and bounds', async () => {
     const { stdout } = await namespace.kubectl('explain', 'aar.spec.durationSeconds');
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
-      'in seconds. Default: 900; 3600 is recommended. 900 to 43200 (STS)',
+      'in seconds. Default: 900, with secretType Process 3600; 3600 is recommended. 900 to 43200 (STS), with Process at least 3600',
     );
   });
 });

@@ -186,13 +186,14 @@ describe('an issue', () => {
     const aws = connect();
     const caller = await callerOf(aws);
     const issuer = new AssumeRoleIssuer({ ...aws, cluster, admission: admission() });
-    const { session, ecr } = await issuer.issue(
+    const { session, logins } = await issuer.issue(
       request({ caller }, roleArn, 900, `${lab.accountId}.dkr.ecr.us-east-2.amazonaws.com`),
     );
     const [token] = lab.gateway.ecrTokens().slice(-1);
+    const [login] = logins ?? [];
     expect({
-      password: ecr?.password.reveal(),
-      expiresAt: ecr?.expiresAt,
+      password: login?.token.password.reveal(),
+      expiresAt: login?.token.expiresAt,
       region: token?.region,
       by: token?.accessKeyId,
     }).toEqual({
@@ -203,15 +204,37 @@ describe('an issue', () => {
     });
   });
 
-  it('names the right that the role lacks at the registry', async () => {
-    const roleArn = await role('no-puller');
+  it('gets a token of ECR Public with the vended session, from us-east-1', async () => {
+    const policies = ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'];
+    const roleArn = await role('public-puller', { policies });
+    const aws = connect();
+    const issuer = new AssumeRoleIssuer({ ...aws, cluster, admission: admission() });
+    const { session, logins } = await issuer.issue(
+      request({ caller: await callerOf(aws) }, roleArn, 900, 'public.ecr.aws'),
+    );
+    const [token] = lab.gateway.ecrTokens().slice(-1);
+    expect(logins?.map(({ token: { password, expiresAt } }) => [password.reveal(), expiresAt])).toEqual([
+      [token?.password, token?.expiresAt],
+    ]);
+    expect([token?.service, token?.region, token?.accessKeyId]).toEqual([
+      'ecr-public',
+      'us-east-1',
+      session.accessKeyId,
+    ]);
+  });
+
+  it.each([
+    ['ecr:GetAuthorizationToken', '111122223333.dkr.ecr.us-east-2.amazonaws.com'],
+    ['"ecr-public:GetAuthorizationToken","sts:GetServiceBearerToken"', 'public.ecr.aws'],
+  ])('names the right %s that the role lacks at %s', async (action, url) => {
+    const roleArn = await role(`no-puller-${url.length}`);
     const aws = connect();
     const caller = await callerOf(aws);
     const issuer = new AssumeRoleIssuer({ ...aws, cluster, admission: admission() });
-    const refused = issuer.issue(request({ caller }, roleArn, 900, `${lab.accountId}.dkr.ecr.us-east-2.amazonaws.com`));
+    const refused = issuer.issue(request({ caller }, roleArn, 900, url));
     await expect(refused).rejects.toMatchObject({
       code: 'AccessDenied',
-      message: expect.stringContaining('ecr:GetAuthorizationToken'),
+      message: expect.stringContaining(action),
     });
   });
 

@@ -3,7 +3,7 @@ import { SecretValue, type Session } from '../../lib/api/credentials.ts';
 import { AwsError, type Trouble } from '../../lib/aws/errors.ts';
 import type { Signer } from '../../lib/aws/options.ts';
 import type { AssumeRoleInput, WebIdentityInput } from '../../lib/aws/sts.ts';
-import { AssumeRoleIssuer, bucketOf, ecrBucketOf, laterBucketsOf } from '../../lib/credentials/assume-role.ts';
+import { AssumeRoleIssuer, bucketOf, laterBucketsOf } from '../../lib/credentials/assume-role.ts';
 import { clampTo } from '../../lib/credentials/duration.ts';
 import type { IssueRequest } from '../../lib/credentials/request.ts';
 
@@ -22,8 +22,21 @@ const request: IssueRequest = {
   durationSeconds: 43_200,
   clamps: [],
   region: 'eu-west-1',
+  logins: [],
+  tokens: [],
   inputHash: 'v1:0',
 };
+/** A request with an image pull Secret for these registries, given as account and Region. */
+function pulling(registries: [string, string][], base = request): IssueRequest {
+  const logins = registries.map(([accountId, region], at) => ({
+    url: `registry-${at}`,
+    source: { kind: 'private', accountId, region } as const,
+  }));
+  return { ...base, logins };
+}
+const OWN: [string, string] = ['123456789012', 'us-east-2'];
+const OTHER: [string, string] = ['444455556666', 'us-east-2'];
+const publicLogin = { url: 'public.ecr.aws', source: { kind: 'public' } } as const;
 const BUCKET = '123456789012/ci eu-west-1 AssumeRole';
 
 const session: Session = {
@@ -74,9 +87,13 @@ function issuer(answers: (Session | Error)[], registry: typeof ecr | Error = ecr
     },
     ecr: {
       authorizationToken: async (input) => {
-        registries.push(`${input.region} as ${input.session.accessKeyId}`);
+        registries.push(`${input.accountId ?? 'own'} in ${input.region} as ${input.session.accessKeyId}`);
         if (registry instanceof Error) throw registry;
         return registry;
+      },
+      publicAuthorizationToken: async (input) => {
+        registries.push(`public as ${input.session.accessKeyId}`);
+        return { ...ecr, password: new SecretValue('public') };
       },
     },
     admission: {
@@ -94,10 +111,12 @@ describe('AssumeRoleIssuer', () => {
     expect(await subject.issue(request)).toEqual({
       session,
       region: 'eu-west-1',
+      roleArn: request.roleArn,
       effectiveDurationSeconds: 43_200,
       clamps: [],
     });
-    const { namespace: _, name: __, caller: ___, clamps: ____, inputHash: _____, ...said } = request;
+    const { namespace: _, name: __, caller: ___, clamps: ____, logins: _____, tokens: ______, ...rest } = request;
+    const { inputHash: _______, ...said } = rest;
     expect(asked).toEqual([said]);
     expect([registries, admission]).toEqual([[], []]);
   });
@@ -107,6 +126,7 @@ describe('AssumeRoleIssuer', () => {
     expect(await subject.issue(request)).toEqual({
       session,
       region: 'eu-west-1',
+      roleArn: request.roleArn,
       effectiveDurationSeconds: 3600,
       clamps: [clampTo('RoleMaximum', 3600)],
       roleSeconds: 3600,
@@ -141,28 +161,55 @@ describe('AssumeRoleIssuer', () => {
     expect(second.admission).toEqual([`charged ${BUCKET}`, `throttled ${BUCKET}`]);
   });
 
-  it('fetches the registry token with the vended session, in the Region of the registry', async () => {
+  it('fetches one registry token for each account and Region, with the vended session', async () => {
     const { subject, registries } = issuer([session]);
-    expect((await subject.issue({ ...request, ecrRegion: 'us-east-2' })).ecr).toBe(ecr);
-    expect(registries).toEqual(['us-east-2 as ASIA1']);
+    const asked = pulling([OWN, OTHER, OWN, ['123456789012', 'us-west-2']]);
+    const { logins } = await subject.issue({ ...asked, logins: [...asked.logins, publicLogin] });
+    expect(registries).toEqual([
+      'own in us-east-2 as ASIA1',
+      '444455556666 in us-east-2 as ASIA1',
+      'own in us-west-2 as ASIA1',
+      'public as ASIA1',
+    ]);
+    expect(logins?.map(({ url, token }) => [url, token.password.reveal()])).toEqual([
+      ['registry-0', 'p'],
+      ['registry-1', 'p'],
+      ['registry-2', 'p'],
+      ['registry-3', 'p'],
+      ['public.ecr.aws', 'public'],
+    ]);
   });
 
-  it('books the call to the registry in a bucket of its own and tells it about a throttled answer', async () => {
+  it('fetches a token for a login and for templates once', async () => {
+    const { subject, registries } = issuer([session]);
+    const asked = pulling([OWN]);
+    const tokens = asked.logins.map(({ source }) => ({ name: 'ecr', registry: 'host', source }));
+    expect((await subject.issue({ ...asked, tokens })).tokens).toEqual([{ name: 'ecr', registry: 'host', token: ecr }]);
+    expect(registries).toEqual(['own in us-east-2 as ASIA1']);
+  });
+
+  it('books the calls to registries in buckets of their own and tells them about a throttled answer', async () => {
     const throttled = failure('ThrottlingException', 'throttled');
     const { subject, admission } = issuer([session], throttled);
-    await expect(subject.issue({ ...request, ecrRegion: 'us-east-2' })).rejects.toBe(throttled);
-    const bucket = ecrBucketOf({ ...request, ecrRegion: 'us-east-2' });
-    expect([bucket, ecrBucketOf(request)]).toEqual([
-      expect.stringMatching(/ us-east-2 GetAuthorizationToken$/),
-      undefined,
-    ]);
+    await expect(subject.issue(pulling([OWN]))).rejects.toBe(throttled);
+    const [bucket] = laterBucketsOf(pulling([OWN]));
     expect(admission).toEqual([`charged ${bucket}`, `throttled ${bucket}`]);
   });
 
-  it('gives nothing when the registry refuses', async () => {
+  it('names one bucket for each Region, and one for ECR Public', () => {
+    const { logins } = pulling([OWN, OTHER, ['123456789012', 'us-west-2']]);
+    expect(laterBucketsOf({ ...request, logins: [...logins, publicLogin] })).toEqual([
+      '123456789012/ci us-east-2 GetAuthorizationToken',
+      '123456789012/ci us-west-2 GetAuthorizationToken',
+      '123456789012/ci us-east-1 ecr-public:GetAuthorizationToken',
+    ]);
+    expect(laterBucketsOf(request)).toEqual([]);
+  });
+
+  it('gives nothing when a registry refuses', async () => {
     const refused = failure('AccessDenied', 'other');
     const { subject } = issuer([session], refused);
-    await expect(subject.issue({ ...request, ecrRegion: 'us-east-2' })).rejects.toBe(refused);
+    await expect(subject.issue(pulling([OWN]))).rejects.toBe(refused);
   });
 
   it('names the bucket to claim a token of', () => {
@@ -211,7 +258,7 @@ describe('for a ServiceAccount', () => {
   });
 
   it('has buckets of its own, by the account of the role', async () => {
-    expect([bucketOf(ofAccount), ecrBucketOf({ ...ofAccount, ecrRegion: 'us-east-2' })]).toEqual([
+    expect([bucketOf(ofAccount), ...laterBucketsOf(pulling([OWN], ofAccount))]).toEqual([
       bucket,
       '123456789012/web-identity us-east-2 GetAuthorizationToken',
     ]);
@@ -240,6 +287,7 @@ describe('through a chain', () => {
     expect(await subject.issue(chained)).toEqual({
       session: last,
       region: 'eu-west-1',
+      roleArn: request.roleArn,
       effectiveDurationSeconds: 3600,
       clamps: [],
     });
@@ -275,7 +323,7 @@ describe('through a chain', () => {
   });
 
   it('knows the buckets that follow before it starts, each once', () => {
-    expect(laterBucketsOf({ ...chained, hops: [...hops, ...hops], ecrRegion: 'us-east-2' })).toEqual([
+    expect(laterBucketsOf(pulling([OWN, OTHER], { ...chained, hops: [...hops, ...hops] }))).toEqual([
       ...buckets,
       '123456789012/ci us-east-2 GetAuthorizationToken',
     ]);

@@ -4,7 +4,7 @@ import type { RoleGrant, RoleGrantSpec } from '../../lib/api/role-grant.ts';
 import { combine } from '../../lib/credentials/grant-terms.ts';
 import { evaluate, type GrantRequest, matches } from '../../lib/credentials/grants.ts';
 
-const types = ['Map', 'File', 'EcrDockerConfigJson'] as const;
+const types = ['Map', 'File', 'EcrDockerConfigJson', 'Env', 'Process', 'Template'] as const;
 const tagKeys = ['team', 'stage'] as const;
 const spec: fc.Arbitrary<RoleGrantSpec> = fc.record(
   {

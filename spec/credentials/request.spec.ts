@@ -29,6 +29,8 @@ describe('issueRequest', () => {
       durationSeconds: 900,
       clamps: [],
       region: 'eu-west-1',
+      logins: [],
+      tokens: [],
     });
     expect(inputHash).toMatch(/^v1:[0-9a-f]{64}$/);
   });
@@ -58,7 +60,13 @@ describe('issueRequest', () => {
       durationSeconds: 7200,
       clamps: [],
       region: 'eu-central-1',
-      ecrRegion: 'us-east-2',
+      logins: [
+        {
+          url: '123456789012.dkr.ecr.us-east-2.amazonaws.com/app',
+          source: { kind: 'private', accountId: '123456789012', region: 'us-east-2' },
+        },
+      ],
+      tokens: [],
     });
     expect(inputHash).toMatch(/^v1:/);
   });
@@ -107,6 +115,8 @@ describe('issueRequest', () => {
       durationSeconds: 43_200,
       clamps: [],
       region: 'eu-west-1',
+      logins: [],
+      tokens: [],
     });
     expect(inputHash).toMatch(/^v1:/);
   });
@@ -174,30 +184,53 @@ describe('issueRequest', () => {
     );
   });
 
-  it.each([
-    ['its own Region', 'eu-central-1', 'eu-central-1'],
-    ["the operator's Region", undefined, 'eu-west-1'],
-  ])('asks a registry of unknown host in %s', (_which, region, ecrRegion) => {
-    const url = 'registry.example.com/app';
-    const spec = {
-      secretType: 'EcrDockerConfigJson',
-      ecrRepositoryUrl: url,
-      ...(region !== undefined && { region }),
-    } as const;
-    expect(issueRequest(input(spec)).ecrRegion).toBe(ecrRegion);
+  it('asks for a narrower session where the object restricts itself to its repositories', () => {
+    const ecrRepositoryUrl = '123456789012.dkr.ecr.us-east-2.amazonaws.com/app';
+    const spec = { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl } as const;
+    const policy = (restrictToRepositories: boolean) =>
+      issueRequest(input({ ...spec, ecr: { restrictToRepositories } })).sessionPolicy;
+    expect([policy(true), policy(false)]).toEqual([expect.stringContaining(':repository/app"'), undefined]);
   });
 
-  it('ignores ecrRepositoryUrl for other types', () => {
-    expect(issueRequest(input({ ecrRepositoryUrl: 'public.ecr.aws' }))).not.toHaveProperty('ecrRegion');
+  it('wants the tokens that templates name, and no others', () => {
+    const tokens = [
+      { name: 'own', ecr: {} },
+      { name: 'idle', ecr: {} },
+      { name: 'other', ecr: { accountId: '444455556666', region: 'us-west-2' } },
+      { name: 'pub', ecr: { public: true } },
+    ];
+    const data = { a: '${own.password} ${other.registry}', b: '${pub.auth} $${idle.password}' };
+    expect(issueRequest(input({ secretType: 'Template', template: { data }, tokens })).tokens).toEqual([
+      {
+        name: 'own',
+        source: { kind: 'private', accountId: '123456789012', region: 'eu-west-1' },
+        registry: '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
+      },
+      {
+        name: 'other',
+        source: { kind: 'private', accountId: '444455556666', region: 'us-west-2' },
+        registry: '444455556666.dkr.ecr.us-west-2.amazonaws.com',
+      },
+      { name: 'pub', source: { kind: 'public' }, registry: 'public.ecr.aws' },
+    ]);
   });
 
-  it('refuses ECR Public with a reason', () => {
-    const ask = () => issueRequest(input({ secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: 'public.ecr.aws/x' }));
+  it('knows the names of the tokens of an object, and of no others', () => {
+    const tokens = [{ name: 'ecr', ecr: {} }];
+    const ask = (text: string) =>
+      issueRequest(input({ secretType: 'Template', template: { data: { a: text } }, tokens }));
+    expect(ask('${ecr.username}${ecr.password}${ecr.auth}${ecr.registry}${ecr.expiration}').tokens).toHaveLength(1);
+    for (const text of ['${ecr}', '${ecr.user}', '${other.password}'])
+      expect(() => ask(text)).toThrow('accountId, ecr.username, ecr.password, ecr.auth, ecr.registry, ecr.expiration;');
+  });
+
+  it('refuses a template with an unknown name', () => {
+    const ask = () => issueRequest(input({ secretType: 'Template', template: { data: { a: '${key}' } } }));
     expect(ask).toThrow(
       expect.objectContaining({
         code: 'InvalidSpec',
         consequence: 'stop',
-        message: expect.stringContaining('spec.ecrRepositoryUrl'),
+        message: expect.stringContaining('spec.template.data.a uses the unknown name "key"; known are accessKeyId,'),
       }),
     );
   });

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AWSAssumeRole } from '../../lib/api/aws-assume-role.ts';
 import { findCondition } from '../../lib/api/conditions.ts';
+import { plainData } from '../../lib/controllers/aws-assume-role/inspect.ts';
+import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { tripleOf } from '../controllers/aws-assume-role/support.ts';
 import { manifestsOf, pages } from '../docs/pages.ts';
 import { askWithSdk } from '../lab/demo/clients.ts';
@@ -20,6 +22,7 @@ import {
 import { eventually } from '../support/eventually.ts';
 import { startOperator, type TestOperator } from '../support/operator.ts';
 import { askFromMount, podOf, pullWithHelm, readAs } from './consumers.ts';
+import { type Parts, type Shape, shapes } from './shapes.ts';
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
 /** The examples are made for this namespace and these accounts. */
@@ -62,8 +65,9 @@ describe('the examples', () => {
     await aws.createRole('audited', own);
     await aws.createRole('uploader', own);
     await aws.createRole('sync', own);
-    await aws.createRole('worker', own);
-    await aws.createRole('puller', { ...own, policies: ['ecr:GetAuthorizationToken'] });
+    await aws.createRole('batch', own);
+    const tokens = ['ecr:GetAuthorizationToken', 'ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'];
+    await aws.createRole('puller', { ...own, policies: tokens });
     const partner = await aws.account(PARTNER);
     const trust = trustPrincipals(operatorArn, { externalId: 'team-a-7d2f' });
     await partner.createRole('orders-reader', { path: '/shared/', trust });
@@ -111,29 +115,50 @@ describe('the examples', () => {
           ? all
           : undefined;
       });
-      expect(ready?.map(({ metadata, spec }) => [metadata.name, spec.secretType])).toEqual([
-        ['audit', 'Map'],
-        ['audited', 'Map'],
-        ['backup', 'File'],
-        ['ledger', 'Map'],
-        ['partner', 'Map'],
-        ['registry', 'EcrDockerConfigJson'],
-        ['reports', 'Map'],
-        ['sync', 'File'],
-        ['uploader', 'Map'],
-        ['worker', 'Map'],
-      ]);
+      expect(ready?.map(({ spec }) => spec.secretName).sort()).toEqual(Object.keys(shapes).sort());
     },
     LIMIT_MS,
   );
 
-  test('name Secrets in their Deployments that an AWSAssumeRole writes', async () => {
-    const names =
-      'jsonpath={range .items[*].spec.template.spec}{.volumes[*].secret.secretName} {.imagePullSecrets[*].name}{"\\n"}{end}';
-    const used = await kubectl('get', 'deployments', `--namespace=${NAMESPACE}`, `--output=${names}`);
-    const written = (await objects()).map(({ spec }) => spec.secretName);
-    expect(written).toEqual(expect.arrayContaining(used.trim().split(/\s+/)));
-    expect(used.trim().split(/\s+/).sort()).toEqual(['backup-aws', 'registry-pull', 'sync-aws']);
+  /** What was issued for an object. */
+  async function partsOf(name: string): Promise<Parts> {
+    const { status } = (await objects()).find(({ metadata }) => metadata.name === name) ?? {};
+    const isOfSession = ({ accessKeyId }: { accessKeyId: string }) => accessKeyId === status?.accessKeyId;
+    const session = aws.gateway.issued().find(isOfSession);
+    if (session === undefined) throw new Error(`nothing was issued for ${name}`);
+    const tokens = aws.gateway.ecrTokens().filter(isOfSession);
+    const passwords = tokens.map(({ service, accountId, region, password }) => [
+      service === 'ecr' ? `${accountId}/${region}` : 'public',
+      password,
+    ]);
+    return { session, passwords: Object.fromEntries(passwords) };
+  }
+
+  test.each(Object.keys(shapes))('write a Secret exactly as its reader wants it: %s', async (secretName) => {
+    const owner = (await objects()).find(({ spec }) => spec.secretName === secretName);
+    const path = `/api/v1/namespaces/${NAMESPACE}/secrets/${secretName}`;
+    const { type = '', metadata, ...secret } = expectSuccess(await plane.request<Secret>('GET', path), path);
+    const { 'aws-assume-role': _, 'rolevend.dev/managed': __, ...labels } = metadata.labels ?? {};
+    const found: Shape = {
+      type,
+      ...(Object.keys(labels).length > 0 && { labels }),
+      data: plainData({ metadata, ...secret }),
+    };
+    expect(found).toEqual(shapes[secretName]?.(await partsOf(owner?.metadata.name ?? '')));
+  });
+
+  test('name Secrets in their workloads that an AWSAssumeRole writes', async () => {
+    const pod =
+      '{.volumes[*].secret.secretName} {.imagePullSecrets[*].name} {.containers[*].envFrom[*].secretRef.name} ';
+    const names = (path: string) => `jsonpath={range .items[*]${path}}${pod}{end}`;
+    const flags = (path: string) => [`--namespace=${NAMESPACE}`, `--output=${names(path)}`];
+    const used = [
+      await kubectl('get', 'deployments,jobs', ...flags('.spec.template.spec')),
+      await kubectl('get', 'cronjobs', ...flags('.spec.jobTemplate.spec.template.spec')),
+    ];
+    const found = used.join(' ').trim().split(/\s+/).sort();
+    expect(found).toEqual(['backup-aws', 'kaniko-docker', 'nightly-aws', 'registry-pull', 'sync-aws', 'worker-aws']);
+    expect(Object.keys(shapes)).toEqual(expect.arrayContaining(found));
   });
 
   test('mount a Secret as ~/.aws/credentials, which the AWS CLI and boto3 find', async () => {

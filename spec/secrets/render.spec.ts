@@ -1,15 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parse } from 'ini';
+import { type AWSAssumeRoleSpec, withDefaults } from '../../lib/api/aws-assume-role.ts';
 import { type EcrToken, type Issued, SecretValue } from '../../lib/api/credentials.ts';
-import { digest, render } from '../../lib/secrets/render.ts';
+import { type Include, writtenKeys } from '../../lib/api/output.ts';
+import type { SecretType } from '../../lib/api/secret-type.ts';
+import { digest, type Form, render } from '../../lib/secrets/render.ts';
 
 const URL = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app';
 const KEYS = { accessKeyId: 'ASIAEXAMPLE', secret: 'se+cr/et=', token: 'to+k/en==' };
 
 function issued(values = KEYS, password = 'pass'): Issued {
   const times = { issuedAt: 0, expiresAt: 3_600_000 };
-  const ecr: EcrToken = { username: 'AWS', password: new SecretValue(password), ...times };
+  const token: EcrToken = { username: 'AWS', password: new SecretValue(password), ...times };
   const session = {
     accessKeyId: values.accessKeyId,
     secretAccessKey: new SecretValue(values.secret),
@@ -17,19 +20,29 @@ function issued(values = KEYS, password = 'pass'): Issued {
     assumedRoleArn: 'arn:aws:sts::123456789012:assumed-role/reader/x',
     ...times,
   };
-  return { session, ecr };
+  return {
+    session,
+    logins: [{ url: URL, token }],
+    region: 'eu-west-1',
+    roleArn: 'arn:aws:iam::123456789012:role/reader',
+  };
+}
+
+/** What an object of this type asks for, with these fields. */
+function form(secretType: SecretType, fields: Partial<AWSAssumeRoleSpec> = {}): Form {
+  return withDefaults({ roleName: 'reader', secretName: 'aws', secretType, ...fields });
 }
 
 describe('render', () => {
   it('Map: exactly the three legacy keys', () => {
-    expect(render({ secretType: 'Map' }, issued())).toEqual({
+    expect(render(form('Map'), issued())).toEqual({
       type: 'Opaque',
       data: { awsAccessKeyId: 'ASIAEXAMPLE', awsSecretAccessKey: 'se+cr/et=', awsSessionToken: 'to+k/en==' },
     });
   });
 
   it('File: byte for byte the legacy file', () => {
-    expect(render({ secretType: 'File' }, issued())).toEqual({
+    expect(render(form('File'), issued())).toEqual({
       type: 'Opaque',
       data: {
         credentials:
@@ -38,23 +51,142 @@ describe('render', () => {
     });
   });
 
+  it('Env: the variables that AWS SDKs read', () => {
+    expect(render(form('Env'), issued())).toEqual({
+      type: 'Opaque',
+      data: { AWS_ACCESS_KEY_ID: 'ASIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'se+cr/et=', AWS_SESSION_TOKEN: 'to+k/en==' },
+    });
+  });
+
+  it('Process: what a credential_process prints, and the file that names it', () => {
+    expect(render(form('Process'), issued())).toEqual({
+      type: 'Opaque',
+      data: {
+        'credentials.json':
+          '{"Version":1,"AccessKeyId":"ASIAEXAMPLE","SecretAccessKey":"se+cr/et=","SessionToken":"to+k/en==","Expiration":"1970-01-01T01:00:00Z"}',
+        config: '[default]\ncredential_process=cat /.aws/credentials.json',
+      },
+    });
+  });
+
   it('EcrDockerConfigJson: the URL verbatim, with auth', () => {
-    expect(render({ secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: URL }, issued())).toEqual({
+    expect(render(form('EcrDockerConfigJson'), issued())).toEqual({
       type: 'kubernetes.io/dockerconfigjson',
       data: { '.dockerconfigjson': `{"auths":{"${URL}":{"username":"AWS","password":"pass","auth":"QVdTOnBhc3M="}}}` },
     });
   });
 
-  it.each([
-    ['without a URL', { secretType: 'EcrDockerConfigJson' as const }, issued(), 'InvalidSpec'],
+  it('EcrDockerConfigJson without a registry is refused', () => {
+    const { logins: _, ...none } = issued();
+    expect(() => render(form('EcrDockerConfigJson'), none)).toThrow(expect.objectContaining({ code: 'InvalidSpec' }));
+  });
+});
+
+describe('output', () => {
+  const data = (secretType: SecretType, output: NonNullable<AWSAssumeRoleSpec['output']>) =>
+    render(form(secretType, { output }), issued()).data;
+
+  it('renames the keys that it names, and no others', () => {
+    expect(data('Map', { keys: { awsAccessKeyId: 'id', awsSessionToken: 'token' } })).toEqual({
+      id: 'ASIAEXAMPLE',
+      awsSecretAccessKey: 'se+cr/et=',
+      token: 'to+k/en==',
+    });
+  });
+
+  it('names the profile in every file', () => {
+    const { credentials, config } = data('File', { profile: 'backup', include: ['config'] });
+    expect(parse(credentials ?? '')).toEqual({ backup: expect.objectContaining({ aws_access_key_id: 'ASIAEXAMPLE' }) });
+    expect(config).toBe('[profile backup]\nregion=eu-west-1');
+  });
+
+  it('has the command print the file where it is mounted, under its new name', () => {
+    const output = { keys: { 'credentials.json': 'c.json', config: 'c' }, mountPath: '/run/aws', profile: 'x' };
+    expect(data('Process', { ...output, include: ['config'] })).toEqual({
+      'c.json': expect.stringContaining('"AccessKeyId":"ASIAEXAMPLE"'),
+      c: '[profile x]\ncredential_process=cat /run/aws/c.json\nregion=eu-west-1',
+    });
+  });
+
+  it.each<[SecretType, Record<string, string>]>([
+    ['Map', { expiration: '1970-01-01T01:00:00Z', region: 'eu-west-1', roleArn: issued().roleArn }],
+    ['File', { expiration: '1970-01-01T01:00:00Z', region: 'eu-west-1', roleArn: issued().roleArn }],
+    ['Process', { expiration: '1970-01-01T01:00:00Z', region: 'eu-west-1', roleArn: issued().roleArn }],
     [
-      'without a token',
-      { secretType: 'EcrDockerConfigJson' as const, ecrRepositoryUrl: URL },
-      { session: issued().session },
-      'EcrUnreachable',
+      'Env',
+      {
+        AWS_CREDENTIAL_EXPIRATION: '1970-01-01T01:00:00Z',
+        AWS_REGION: 'eu-west-1',
+        AWS_DEFAULT_REGION: 'eu-west-1',
+        AWS_ROLE_ARN: issued().roleArn,
+      },
     ],
-  ])('EcrDockerConfigJson %s is refused', (_what, spec, values, code) => {
-    expect(() => render(spec, values)).toThrow(expect.objectContaining({ code }));
+  ])('adds what is included to %s, beside its own keys', (secretType, added) => {
+    expect(data(secretType, { include: ['expiration', 'region', 'roleArn'] })).toEqual({
+      ...data(secretType, {}),
+      ...added,
+    });
+  });
+
+  it('writes the keys that the rules of the schema know of', () => {
+    const types = fc.constantFrom<SecretType>('Map', 'File', 'Env', 'Process');
+    const include = fc.uniqueArray(fc.constantFrom<Include>('expiration', 'region', 'roleArn', 'config'));
+    const property = fc.property(types, include, (secretType, wanted) => {
+      const spec = form(secretType, { output: { include: wanted } });
+      expect(Object.keys(render(spec, issued()).data).sort()).toEqual(writtenKeys(secretType, spec.output).sort());
+    });
+    fc.assert(property);
+  });
+});
+
+describe('template', () => {
+  const data = (secretType: SecretType, template: Record<string, string>, values?: typeof KEYS) =>
+    render(form(secretType, { template: { data: template } }), issued(values)).data;
+
+  it('gives exactly its keys for type Template, every name replaced', () => {
+    const names =
+      'accessKeyId secretAccessKey sessionToken expiration expirationUnix issuedAt region roleArn accountId';
+    const text = names.replaceAll(/\w+/g, '${$&}');
+    expect(data('Template', { all: text, 'a.json': '{"key": "$${x} ${accessKeyId}"}\n' })).toEqual({
+      all: `ASIAEXAMPLE se+cr/et= to+k/en== 1970-01-01T01:00:00Z 3600 1970-01-01T00:00:00Z eu-west-1 ${issued().roleArn} 123456789012`,
+      'a.json': '{"key": "${x} ASIAEXAMPLE"}\n',
+    });
+  });
+
+  it('knows each field of a token', () => {
+    const names = ['username', 'password', 'auth', 'registry', 'expiration'].map((field) => `\${ecr.${field}}`);
+    const tokens = (issued().logins ?? []).map(({ token }) => ({ name: 'ecr', registry: 'host', token }));
+    const spec = form('Template', { template: { data: { all: names.join(' ') } } });
+    expect(render(spec, { ...issued(), tokens }).data).toEqual({
+      all: 'AWS pass QVdTOnBhc3M= host 1970-01-01T01:00:00Z',
+    });
+  });
+
+  it('adds its keys to those of another type', () => {
+    expect(data('Env', { CREDS: '${accessKeyId}:${secretAccessKey}' })).toEqual({
+      ...data('Env', {}),
+      CREDS: 'ASIAEXAMPLE:se+cr/et=',
+    });
+  });
+
+  it('is refused where it gives more than a Secret may hold', () => {
+    const many = Object.fromEntries(Array.from({ length: 32 }, (_, at) => [`k${at}`, '${sessionToken}'.repeat(128)]));
+    const long = { ...KEYS, token: 't'.repeat(256) };
+    expect(Object.keys(data('Template', many, long))).toHaveLength(32);
+    expect(() => data('Template', { ...many, more: 'x' }, long)).toThrow(
+      expect.objectContaining({
+        code: 'InvalidSpec',
+        consequence: 'stop',
+        message: expect.stringContaining('1048577'),
+      }),
+    );
+  });
+
+  it('is refused where a value would break out of its line; the error has the name alone', () => {
+    const write = () => data('Template', { a: '${sessionToken}' }, { ...KEYS, token: 'VAL\nUE' });
+    expect(write).toThrow(expect.objectContaining({ code: 'InvalidCredentials' }));
+    expect(write).toThrow('sessionToken');
+    expect(write).not.toThrow('VAL');
   });
 });
 
@@ -66,7 +198,7 @@ describe('a control character', () => {
   it('in any value of a File is refused; the error names the field and not the value', () => {
     const property = fc.property(field, control, fc.nat(6), (name, character, at) => {
       const value = `VAL${KEYS[name].slice(0, at)}${character}UE`;
-      const write = () => render({ secretType: 'File' }, issued({ ...KEYS, [name]: value }));
+      const write = () => render(form('File'), issued({ ...KEYS, [name]: value }));
       expect(write).toThrow(expect.objectContaining({ code: 'InvalidCredentials', consequence: 'stop' }));
       expect(write).toThrow(names[name]);
       expect(write).not.toThrow('VAL');
@@ -75,29 +207,15 @@ describe('a control character', () => {
   });
 });
 
-/** Printable ASCII but for what INI readers take for a comment, an escape or a quote; AWS uses base64 and `:_-.` only. */
-const printable = Array.from({ length: 94 }, (_, n) => String.fromCharCode(33 + n)).filter(
-  (c) => !'"\';#\\'.includes(c),
-);
-const token = fc.string({ unit: fc.constantFrom(...printable), minLength: 1, maxLength: 1200 });
-
 describe('what was written', () => {
-  it('reads back from a File as exactly what was issued', () => {
-    const property = fc.property(token, token, token, (accessKeyId, secret, sessionToken) => {
-      const { data } = render({ secretType: 'File' }, issued({ accessKeyId, secret, token: sessionToken }));
-      expect(parse(data['credentials'] ?? '')).toEqual({
-        default: { aws_access_key_id: accessKeyId, aws_secret_access_key: secret, aws_session_token: sessionToken },
-      });
-    });
-    fc.assert(property);
-  });
-
   it('reads back from a docker config whatever URL and password', () => {
     const property = fc.property(
       fc.string({ minLength: 1 }),
       fc.string({ unit: 'binary', minLength: 1 }),
       (url, password) => {
-        const { data } = render({ secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: url }, issued(KEYS, password));
+        const { logins = [], ...rest } = issued(KEYS, password);
+        const written = { ...rest, logins: logins.map((login) => ({ ...login, url })) };
+        const { data } = render(form('EcrDockerConfigJson'), written);
         const { auths } = JSON.parse(data['.dockerconfigjson'] ?? '') as {
           auths: Record<string, { username: string; password: string; auth: string }>;
         };

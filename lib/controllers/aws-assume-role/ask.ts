@@ -1,6 +1,7 @@
 import { type AWSAssumeRole, type ResolvedSpec, specProblems } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
+import { PROCESS_DURATION_SECONDS } from '../../api/secret-type.ts';
 import { type CallerIdentity, ownerOf } from '../../aws/options.ts';
 import { bucketOf, laterBucketsOf } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
@@ -40,7 +41,7 @@ export type Asked = {
       request: IssueRequest;
       /** Of the rate bucket to claim from. */
       bucket: string;
-      /** Of the rate buckets of the requests that follow: those of a chain, and of a registry's token. */
+      /** Of the rate buckets of the requests that follow: those of a chain, and of registries' tokens. */
       laterBuckets?: readonly string[];
       /** Names and generations of the grants that allow it. */
       grantsKey?: string;
@@ -130,5 +131,12 @@ export function clampNote(
   const { minRemainingSeconds } = spec.refresh;
   const tooLong = spec.secretType !== 'EcrDockerConfigJson' && minRemainingSeconds > kept;
   const note = ` spec.refresh.minRemainingSeconds (${minRemainingSeconds}) is more than 60 % of that: ${kept} s are kept.`;
-  return { reason: tightest.reason, message: tightest.message + (tooLong ? note : '') };
+  const message = tightest.message + (tooLong ? note : '') + processNote(tightest.seconds, spec);
+  return { reason: tightest.reason, message };
+}
+
+/** AWS SDKs run a `credential_process` again so long before the end that a short session is asked for all the time. */
+function processNote(seconds: number, { secretType }: ResolvedSpec): string {
+  if (secretType !== 'Process' || seconds >= PROCESS_DURATION_SECONDS) return '';
+  return ` secretType Process is made for ${PROCESS_DURATION_SECONDS} s or more: AWS SDKs reload up to 15 minutes before the end, so with ${seconds} s they run credential_process more often, and near the end for every request.`;
 }

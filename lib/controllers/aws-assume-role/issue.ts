@@ -6,6 +6,7 @@ import { describeError, isAbort, RolevendError } from '../../errors.ts';
 import { isNamespaceTerminating, KubeError } from '../../kube/errors.ts';
 import { isLeaseLost } from '../../kube/lease.ts';
 import { withoutManagedFields } from '../../kube/objects.ts';
+import { lifeOf } from '../../secrets/life.ts';
 import { digest, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
 import { judge } from './inspect.ts';
@@ -75,9 +76,9 @@ function noteAttempt({ memory, object }: Pass, reason: IssueReason, context: Ven
   memory.triedRequestAt = serverNow(context);
 }
 
-/** What the Secret lives by: the session, or the registry's token where it holds only that. */
-function recordOf({ session, ecr }: IssueResult, request: IssueRequest, pass: Pass): SessionRecord {
-  const { issuedAt, expiresAt } = ecr ?? session;
+function recordOf(result: IssueResult, request: IssueRequest, pass: Pass): SessionRecord {
+  const { session } = result;
+  const { issuedAt, expiresAt } = lifeOf(pass.spec, result);
   const refresh = pass.memory.triedRequest ?? handledRefresh(pass);
   return {
     issuedAt: wholeSeconds(issuedAt),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AWSAssumeRole, ResolvedSpec } from '../../api/aws-assume-role.ts';
+import { holdsRegistryToken } from '../../api/contents.ts';
 import { annotations } from '../../api/names.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
 import type { Admission } from '../../aws/rate.ts';
@@ -79,7 +80,7 @@ export function situationOf(pass: Pass, now: number): Situation {
     scrubbed: isScrubbed(seen),
     record: seen.record,
     refresh: spec.refresh,
-    isEcr: spec.secretType === 'EcrDockerConfigJson',
+    isEcr: holdsRegistryToken(spec),
     failure: memory.failure,
     refreshRequest: {
       wanted: requestedRefresh(object),
@@ -143,6 +144,5 @@ export function needsIssue(pass: Pass, now: number): boolean {
 
 /** When the session is refreshed if nothing happens before, milliseconds since 1970. */
 export function dueOf({ object, spec }: Pass, record: SessionRecord): number {
-  const isEcr = spec.secretType === 'EcrDockerConfigJson';
-  return nextRefreshAt({ uid: uidOf(object), refresh: spec.refresh, isEcr }, record);
+  return nextRefreshAt({ uid: uidOf(object), refresh: spec.refresh, isEcr: holdsRegistryToken(spec) }, record);
 }

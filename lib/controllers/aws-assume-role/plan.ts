@@ -24,7 +24,7 @@ export interface Situation {
   /** The grants that allow the request. */
   grantsKey?: string | undefined;
   refresh: RefreshSettings;
-  /** Whether the Secret's life is that of a container registry's token. */
+  /** Whether the Secret holds a container registry's token. */
   isEcr: boolean;
   failure: Failure | undefined;
   refreshRequest: RefreshRequest;

@@ -160,10 +160,10 @@ describe('what an object asks for', () => {
       },
     ],
     [
-      'a public registry',
-      role({ spec: { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: 'public.ecr.aws/x/y' } }),
+      'a template with a name that nobody knows',
+      role({ spec: { secretType: 'Template', template: { data: { a: '${key}' } } } }),
       {},
-      { obstacle: { code: 'InvalidSpec', permanent: true, message: expect.stringContaining('ECR Public') } },
+      { obstacle: { code: 'InvalidSpec', permanent: true, message: expect.stringContaining('"key"; known are') } },
     ],
   ])('is hindered by %s', (_what, object, change, expected) => {
     expect(asked(object, change)).toEqual(expected);
@@ -225,5 +225,14 @@ describe('the condition DurationClamped', () => {
   ])('says what is kept where %s: %p', (_what, change, seconds, isSaid) => {
     const note = clampNote([clampTo('Grant', seconds)], spec(change));
     expect(note?.message.includes('2160 s are kept')).toBe(isSaid);
+  });
+
+  it.each<[AWSAssumeRole['spec']['secretType'], number, boolean]>([
+    ['Process', 3599, true],
+    ['Process', 3600, false],
+    ['File', 1800, false],
+  ])('says of type %s with %i s whether SDKs reload too often', (secretType, seconds, isSaid) => {
+    const note = clampNote([clampTo('Grant', seconds)], spec({ secretType }));
+    expect(note?.message.includes('AWS SDKs reload up to 15 minutes before the end')).toBe(isSaid);
   });
 });

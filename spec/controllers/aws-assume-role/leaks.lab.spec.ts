@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { AWSAssumeRoleSpec } from '../../../lib/api/aws-assume-role.ts';
 import type { BaseCredentials } from '../../../lib/aws/options.ts';
 import { openSite, openWorkshop, type Site, type Workshop } from '../../commands/support.ts';
 import { expectSuccess } from '../../lab/index.ts';
@@ -13,7 +14,12 @@ const specs = {
   map: {},
   file: { secretType: 'File' },
   ecr: { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: registry },
-} as const;
+  template: {
+    secretType: 'Template',
+    template: { data: { all: '${accessKeyId} ${secretAccessKey} ${sessionToken} ${ecr.password} ${ecr.auth}' } },
+    tokens: [{ name: 'ecr', ecr: {} }],
+  },
+} satisfies Record<string, Partial<AWSAssumeRoleSpec>>;
 type Name = keyof typeof specs;
 const names = Object.keys(specs) as Name[];
 const BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
@@ -92,11 +98,11 @@ describe('a process at log level debug', () => {
     await replaced(before);
     const { gateway } = shop.aws;
     const quoting = `Value '${base.sessionToken}' at 'token' failed to satisfy constraint`;
-    gateway.fail({ action: 'AssumeRole', with: 'ValidationError', message: quoting, times: 3 });
+    gateway.fail({ action: 'AssumeRole', with: 'ValidationError', message: quoting, times: names.length });
     await Promise.all(names.map((name) => failing(name, 'ValidationError')));
     for (const fault of ['reset', 'garbage', '5xx'])
       gateway.fail({ action: 'AssumeRole', with: fault, after: true, times: 2 });
-    gateway.fail({ action: 'GetAuthorizationToken', with: 'AccessDeniedException', times: 1 });
+    gateway.fail({ action: 'GetAuthorizationToken', with: 'AccessDeniedException', times: 2 });
     for (const name of names) await site.ns.kubectl('annotate', 'aar', name, 'rolevend.dev/refresh-requested-at=now');
     await failing('ecr');
   }, 60_000);

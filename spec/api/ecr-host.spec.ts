@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseRegistry } from '../../lib/credentials/ecr-host.ts';
+import { parseRegistry } from '../../lib/api/ecr-host.ts';
 
 const ACCOUNT = '123456789012';
 
@@ -42,7 +42,7 @@ describe('parseRegistry', () => {
     `${ACCOUNT}.dkr.ecr.evil.example#.amazonaws.com`,
     `${ACCOUNT}.dkr.ecr.eu_west_1.amazonaws.com`,
     `1234.dkr.ecr.eu-west-1.amazonaws.com`,
-    `${ACCOUNT}.dkr.ecr.${'a-'.repeat(400)}1.amazonaws.com`,
+    `${ACCOUNT}.dkr.ecr.aa-${'a-'.repeat(400)}1.amazonaws.com`,
   ])('takes %j for an unknown host', (url) => {
     expect(parseRegistry(url)).toEqual({ kind: 'unknown' });
   });
