@@ -1,5 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { namesOf } from '../bench/cluster.ts';
+import { sharedControlPlane, testNamespace } from '../lab/index.ts';
 import type { Figures } from './messages.ts';
+import { reconnect } from './reflector.ts';
 import { noisy, ordinary, outage, type Progress, throttled } from './scenarios.ts';
 
 /** How large the scenarios are that a set of tests plays. */
@@ -8,6 +11,7 @@ export interface Sizes {
   outage: { objects: number; stsQps: number; stsBurst: number };
   noisy: { loud: number; quiet: number; concurrency: number; callMs: number };
   ordinary: { objects: number; periodMs: number; sessionSeconds: number };
+  reconnections: number;
   progress?: Progress;
 }
 
@@ -40,6 +44,8 @@ export function loadTests({ progress = () => {}, ...sizes }: Sizes): void {
       expect(result.refreshedInTime).toBeLessThan(objects / 10);
       expect(result.failed).toBeGreaterThan(objects);
       expect(result.callsPerObject).toBeLessThan(1.5);
+      // The longest back-off, and as long as the rate takes.
+      expect(result.recoveredMs).toBeLessThan(300_000 + (1000 * objects) / stsQps);
       expect(result.mostCallsInASecond).toBeLessThanOrEqual(stsBurst + stsQps + 1);
       expect(result.mostCallsInTenSeconds).toBeLessThanOrEqual(stsBurst + 10 * stsQps + 1);
     });
@@ -57,13 +63,30 @@ export function loadTests({ progress = () => {}, ...sizes }: Sizes): void {
       expect(expired).toEqual([]);
       expect(sessionsPerObject).toBeGreaterThanOrEqual(5);
       const [, before, after] = figures as [Figures, Figures, Figures];
-      expect(after.warnings).toEqual([]);
-      const { heapBytes, rssBytes, warnings: _, ...counts } = after;
-      expect(counts).toEqual(countsNear(before, counts));
-      expect(heapBytes - before.heapBytes).toBeLessThan(MIB);
-      expect(rssBytes).toBeLessThan(1.1 * before.rssBytes);
+      expectNoMore(after, before);
     });
   });
+
+  test(`a reflector holds no more after ${sizes.reconnections} broken connections than after half of them`, async () => {
+    const plane = sharedControlPlane();
+    const namespace = await testNamespace(plane);
+    const maps = namesOf('map', 20).map((name) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }));
+    await namespace.apply(...maps);
+    const { objects, opened, before, after } = await reconnect(plane, namespace.name, sizes.reconnections);
+    await namespace.remove();
+    progress(`${opened} connections: heap ${before.heapBytes} bytes, then ${after.heapBytes}`);
+    expect(opened).toBeGreaterThan(sizes.reconnections);
+    expect(objects).toBeGreaterThanOrEqual(maps.length);
+    expectNoMore(after, before);
+  });
+}
+
+function expectNoMore(after: Figures, before: Figures): void {
+  expect(after.warnings).toEqual([]);
+  const { heapBytes, rssBytes, warnings: _, ...counts } = after;
+  expect(counts).toEqual(countsNear(before, counts));
+  expect(heapBytes - before.heapBytes).toBeLessThan(MIB);
+  expect(rssBytes).toBeLessThan(1.1 * before.rssBytes);
 }
 
 /** The counts themselves where they are near those of before: a connection or a watch more or less is none too many. */

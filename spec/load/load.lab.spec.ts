@@ -9,4 +9,5 @@ loadTests({
   outage: { objects: 15, stsQps: 2, stsBurst: 2 },
   noisy: { loud: 60, quiet: 4, concurrency: 4, callMs: 400 },
   ordinary: { objects: 10, periodMs: 5 * 60_000, sessionSeconds: 150 },
+  reconnections: 60,
 });
