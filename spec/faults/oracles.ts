@@ -14,6 +14,8 @@ const SLACK: Readonly<Record<string, number>> = {
   'update secrets': 2,
   'delete secrets': 1,
   'patch awsassumeroles/status': 6,
+  'patch deployments': 1,
+  'patch statefulsets': 1,
   'create events': 8,
   'aws AssumeRole': 3,
   'aws GetAuthorizationToken': 2,
@@ -85,9 +87,10 @@ function isOutage({ plan }: History): boolean {
   return plan?.target.side === 'aws' && awsFaultOf(plan.fault as AwsFault).isOutage === true;
 }
 
-/** What readers saw, without what users broke on purpose: the scenario `drift` edits a field. */
+/** What readers saw, without what users wrote on purpose: `drift` edits a field, and `adopt` begins with other data. */
 function shown({ revisions }: History): Revision[] {
-  return revisions.filter(({ type, text }) => type !== 'DELETED' && text['awsSecretAccessKey'] !== 'edited');
+  const isOfUser = ({ text }: Revision) => text['awsSecretAccessKey'] === 'edited' || 'mine' in text;
+  return revisions.filter((revision) => revision.type !== 'DELETED' && !isOfUser(revision));
 }
 
 function isEmpty({ text }: Revision): boolean {

@@ -32,7 +32,8 @@ export class ChartRights {
 
   /** Renders the chart once for all namespaces. */
   static async render({ helmPath }: AttachedControlPlane): Promise<ChartRights> {
-    const values = ['--namespace', PLACEHOLDER, '--set', `rbac.namespaces={${PLACEHOLDER}}`];
+    const settings = ['--set', `rbac.namespaces={${PLACEHOLDER}}`, '--set', 'rolloutRestart.enabled=true'];
+    const values = ['--namespace', PLACEHOLDER, ...settings];
     const { code, stdout, stderr } = await run([helmPath, 'template', PLACEHOLDER, chart, ...values]);
     if (code !== 0) throw new Error(`helm template: ${stderr}`);
     return new ChartRights(stdout);

@@ -50,6 +50,15 @@ export const scenarios = {
     act: (site) => site.create(),
     isReached: isVended('app'),
   },
+  adopt: {
+    what: 'an object takes a Secret over that nobody owns',
+    fromStart: true,
+    async act(site) {
+      await site.createSecret({ team: 'a' });
+      await site.create({ adoption: 'IfUnowned' });
+    },
+    isReached: (found) => isVended('app')(found) && found.secrets[0]?.metadata.labels?.['team'] === 'a',
+  },
   restart: {
     what: 'the operator is replaced by another one',
     act: (site) => site.restart(),
@@ -65,6 +74,15 @@ export const scenarios = {
     what: 'a refresh is asked for',
     act: (site) => site.change({ metadata: { annotations: { [annotations.refreshRequestedAt]: 'now' } } }),
     isReached: (found) => isVended('app')(found) && found.object?.status?.lastHandledRefreshRequest === 'now',
+  },
+  rollout: {
+    what: 'a new session restarts workloads',
+    async act(site) {
+      const targets = await site.createWorkloads();
+      const asked = { annotations: { [annotations.refreshRequestedAt]: 'now' } };
+      await site.change({ metadata: asked, spec: { rolloutRestart: { targets, minInterval: '1m' } } });
+    },
+    isReached: (found) => isVended('app')(found) && isRestarted(found),
   },
   respec: {
     what: 'the duration is changed',
@@ -155,6 +173,13 @@ export function isVended(name: string): (found: Found) => boolean {
     const isSeen = status.observedGeneration === metadata.generation;
     return isReady && isNamed && isTold && isOwned && isSeen && isWhole(secret);
   };
+}
+
+/** Workloads were restarted for the data that the Secret holds. */
+function isRestarted({ object, secrets }: Found): boolean {
+  const digest = secrets[0]?.metadata.annotations?.[annotations.dataSha256];
+  const isDone = object?.status?.lastRestartDigest === digest && reasonOf(object, 'RestartImpaired') === undefined;
+  return digest !== undefined && isDone;
 }
 
 function reasonOf(object: AWSAssumeRole | undefined, type: string): string | undefined {

@@ -1,8 +1,10 @@
-import type { AWSAssumeRole } from '../../lib/api/aws-assume-role.ts';
+import type { AWSAssumeRole, AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
+import type { RestartTarget } from '../../lib/api/rollout-restart.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { textOf } from '../controllers/aws-assume-role/observe.ts';
 import { objectOf, tripleOf } from '../controllers/aws-assume-role/support.ts';
+import { workload } from '../controllers/aws-assume-role/workloads.ts';
 import { type AttachedControlPlane, expectSuccess, type LabAws, type TestNamespace } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Found } from './scenarios.ts';
@@ -40,8 +42,8 @@ export class Site {
   }
 
   /** Sessions of 12 h, so that time may be put forward. */
-  async create(): Promise<void> {
-    const spec = { roleName: this.namespace, durationSeconds: 43_200 };
+  async create(change: Partial<AWSAssumeRoleSpec> = {}): Promise<void> {
+    const spec = { roleName: this.namespace, durationSeconds: 43_200, ...change };
     await this.#ok('POST', this.#objects, { ...objectOf('app', spec), kind: 'AWSAssumeRole' });
   }
 
@@ -55,6 +57,23 @@ export class Site {
 
   changeSecret(patch: object): Promise<unknown> {
     return this.#ok('PATCH', `${this.#secrets}/app`, patch);
+  }
+
+  /** Makes a Secret under the name before the object has one. */
+  createSecret(labels: Record<string, string>): Promise<unknown> {
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'app', labels } };
+    return this.#ok('POST', this.#secrets, { ...secret, stringData: { mine: 'a password' } });
+  }
+
+  /** Makes two workloads and gives them as what an object may restart. */
+  async createWorkloads(): Promise<RestartTarget[]> {
+    const targets: RestartTarget[] = [
+      { kind: 'Deployment', name: 'web' },
+      { kind: 'StatefulSet', name: 'db' },
+    ];
+    const path = `/apis/apps/v1/namespaces/${this.namespace}`;
+    for (const target of targets) await this.#ok('POST', `${path}/${target.kind.toLowerCase()}s`, workload(target));
+    return targets;
   }
 
   removeSecret(): Promise<unknown> {
