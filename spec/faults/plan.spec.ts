@@ -36,6 +36,10 @@ describe('a plan', () => {
   it.each([
     ['refresh', 'it is not <scenario>:kube.<verb>.<resource>@<n>:<fault>'],
     ['refresh:kube.update.secrets:reset', 'it is not <scenario>:kube.<verb>.<resource>@<n>:<fault>'],
+    ['constructor:kube.update.secrets@1:reset', 'there is no scenario "constructor"; accepted are create, lead,'],
+    ['refresh:kube.update.secretz@1:reset', 'the operator asks for no "secretz"; accepted are awsassumeroles,'],
+    ['refresh:aws.AssumeRoll@1:reset', 'the operator makes no call "AssumeRoll"; accepted are AssumeRole,'],
+    ['refresh:kube.update.secrets@0:reset', 'the first request is number 1; accepted are 1, 2,'],
     ['party:kube.update.secrets@1:reset', 'there is no scenario "party"; accepted are create, lead,'],
     ['refresh:kube.put.secrets@1:reset', 'there is no verb "put"; accepted are get, list, watch, create,'],
     ['refresh:kube.update.secrets@1:throttle', 'there is no fault "throttle" there; accepted are 401, 403, 409,'],

@@ -15,6 +15,17 @@ export interface Plan {
 }
 
 const LINE = /^([a-z]+):(?:kube\.([a-z]+)\.([a-z/]+)|aws\.([A-Za-z]+))@(\d+):([a-z0-9-]+)$/;
+const resources: readonly string[] = [
+  'awsassumeroles',
+  'awsassumeroles/status',
+  'secrets',
+  'rolegrants',
+  'namespaces',
+  'events',
+  'leases',
+  'deployments',
+];
+const actions: readonly string[] = ['AssumeRole', 'GetCallerIdentity', 'GetAuthorizationToken'];
 const verbs: readonly string[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 
 /** A plan as one word without anything that a shell would touch: `refresh:kube.update.secrets@1:kill-before`. */
@@ -31,8 +42,14 @@ export function targetText(target: Target): string {
 export function parsePlan(line: string): Plan {
   const [, scenario = '', verb, resource, action, nth, fault = ''] = LINE.exec(line) ?? [];
   if (nth === undefined) throw wrong(line, 'it is not <scenario>:kube.<verb>.<resource>@<n>:<fault>', []);
-  if (!(scenario in scenarios)) throw wrong(line, `there is no scenario "${scenario}"`, Object.keys(scenarios));
+  if (!Object.hasOwn(scenarios, scenario))
+    throw wrong(line, `there is no scenario "${scenario}"`, Object.keys(scenarios));
   if (verb !== undefined && !verbs.includes(verb)) throw wrong(line, `there is no verb "${verb}"`, verbs);
+  if (resource !== undefined && !resources.includes(resource))
+    throw wrong(line, `the operator asks for no "${resource}"`, resources);
+  if (action !== undefined && !actions.includes(action))
+    throw wrong(line, `the operator makes no call "${action}"`, actions);
+  if (nth === '0') throw wrong(line, 'the first request is number 1', ['1', '2', '3 and so on']);
   const known = Object.keys(action === undefined ? kubeFaults : awsFaults);
   if (!known.includes(fault)) throw wrong(line, `there is no fault "${fault}" there`, known);
   const target: Target =

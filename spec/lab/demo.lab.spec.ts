@@ -57,7 +57,7 @@ describe('make demo', () => {
       await eventually('the objects', () => output.includes('Objects become Secrets'), LIMIT_MS);
       demo.kill('SIGINT');
       expect(await end).toEqual([130, null]);
-      await eventually('its directories to go', async () => (await readdir(directory.path)).length === 0);
+      await eventually('its directories to go', async () => (await readdir(directory.path)).length === 0, 30_000);
     },
     LIMIT_MS,
   );

@@ -75,9 +75,12 @@ interface Armed {
   rule: FaultRule;
   /** Requests that match until it acts, 0 and less: now. */
   before: number;
-  /** Requests that it still acts on. */
+  /** Requests that it still acts on, and how many it did. */
   left: number;
+  strike: number;
 }
+
+type Strike = Pick<Armed, 'rule' | 'strike'>;
 
 /** Faults that a watch can have while it runs. */
 const inStream: readonly KubeFault[] = ['frozen', 'lost-event', 'duplicated-event', 'half-open', 'reset'];
@@ -113,8 +116,8 @@ class Hub {
 
   arm(rule: FaultRule): void {
     const running = [...this.#watches].filter(({ seen }) => isMatch(rule, seen)).at(-1);
-    if (running !== undefined && inStream.includes(rule.fault)) void this.#act(rule, running);
-    else this.#armed.push({ rule, before: rule.nth ?? 1, left: faultOf(rule.fault).times ?? 1 });
+    if (running !== undefined && inStream.includes(rule.fault)) void this.#act({ rule, strike: 0 }, running);
+    else this.#armed.push({ rule, before: rule.nth ?? 1, left: faultOf(rule.fault).times ?? 1, strike: 0 });
   }
 
   disarm(): void {
@@ -129,9 +132,9 @@ class Hub {
     this.requests.push(seen);
     const exchange = new Exchange(seen, incoming, outgoing, { server: this.#server, agent: this.#agent });
     if (seen.verb === 'watch') this.#follow(exchange, outgoing);
-    const rule = this.#due(seen);
-    if (rule === undefined) await exchange.reply(await exchange.forward());
-    else await this.#act(rule, exchange);
+    const due = this.#due(seen) ?? this.#stillExpired(seen);
+    if (due === undefined) await exchange.reply(await exchange.forward());
+    else await this.#act(due, exchange);
   }
 
   #follow(exchange: Exchange, outgoing: ServerResponse): void {
@@ -139,11 +142,21 @@ class Hub {
     outgoing.once('close', () => this.#watches.delete(exchange));
   }
 
-  async #act(rule: FaultRule, exchange: Exchange): Promise<void> {
+  /** A version that was called too old stays so, until the client has listed anew. */
+  #stillExpired({ verb, resource }: SeenRequest): Strike | undefined {
+    const last = this.requests.findLast(
+      (one) => one.resource === resource && (one.verb === 'list' || one.fault === '410'),
+    );
+    const isExpired = verb === 'watch' && last?.verb === 'watch';
+    return isExpired ? { rule: { verb, resource, fault: '410' }, strike: 0 } : undefined;
+  }
+
+  async #act({ rule, strike }: Strike, exchange: Exchange): Promise<void> {
     const isLater = rule.fault === 'lost-event' || rule.fault === 'duplicated-event';
     if (!isLater) exchange.seen.fault = rule.fault;
     await faultOf(rule.fault).act(exchange, {
       deaden: () => this.#deaden(),
+      strike,
       kill: rule.kill ?? (() => Promise.resolve()),
       staleVersion: this.#staleVersion,
       isMeant: rule.isMeant ?? (() => true),
@@ -151,14 +164,15 @@ class Hub {
   }
 
   /** The rule whose turn it is with this request. */
-  #due(seen: SeenRequest): FaultRule | undefined {
+  #due(seen: SeenRequest): Strike | undefined {
     const matching = this.#armed.filter(({ rule }) => isMatch(rule, seen) && (rule.when?.() ?? true));
     for (const armed of matching) armed.before -= 1;
     const due = matching.find(({ before }) => before <= 0);
     if (due === undefined) return undefined;
     due.left -= 1;
     if (due.left === 0) this.#armed = this.#armed.filter((armed) => armed !== due);
-    return due.rule;
+    due.strike += 1;
+    return { rule: due.rule, strike: due.strike - 1 };
   }
 
   /** Nothing is read from these connections any more, and what was to be written to them is kept. */

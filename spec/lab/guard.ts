@@ -23,11 +23,11 @@ wait "$watcher" 2>/dev/null
 exit "$code"
 `;
 
-/** Removes the directory "$1" once standard input ends; tries for 5 s, since a dying process may still write into it. */
+/** Removes the directory "$1" once standard input ends; tries for 30 s, since a dying process may still write into it. */
 const JANITOR = `
 while read -r _; do :; done
 tries=0
-while ! rm -rf "$1" 2>/dev/null && [ "$tries" -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+while ! rm -rf "$1" 2>/dev/null && [ "$tries" -lt 300 ]; do sleep 0.1; tries=$((tries + 1)); done
 `;
 
 /** A process that dies with ours. */

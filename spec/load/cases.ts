@@ -9,7 +9,8 @@ import { noisy, ordinary, outage, type Progress, throttled } from './scenarios.t
 export interface Sizes {
   throttled: { objects: number; stsQps: number; stsBurst: number };
   outage: { objects: number; stsQps: number; stsBurst: number };
-  noisy: { loud: number; quiet: number; concurrency: number; callMs: number };
+  /** Left out where the machine is too busy for its times: then the tests of the work queue alone show it. */
+  noisy?: Parameters<typeof noisy>[0];
   ordinary: { objects: number; periodMs: number; sessionSeconds: number };
   reconnections: number;
   progress?: Progress;
@@ -50,13 +51,7 @@ export function loadTests({ progress = () => {}, ...sizes }: Sizes): void {
       expect(result.mostCallsInTenSeconds).toBeLessThanOrEqual(stsBurst + 10 * stsQps + 1);
     });
 
-    test(`refreshes one namespace in time while another one gets ${sizes.noisy.loud} new objects`, async () => {
-      const { latestMs, loudTookMs, expired } = await noisy({ ...sizes.noisy, progress });
-      progress(`late by ${latestMs} ms at most, while the others took ${loudTookMs} ms`);
-      expect(expired).toEqual([]);
-      // One after the other, they would have made it wait as long as they took.
-      expect(latestMs).toBeLessThan(Math.min(LATEST_MS, loudTookMs / 2));
-    });
+    if (sizes.noisy !== undefined) noisyTest(sizes.noisy, progress);
 
     test(`holds as much at the end of a period as of the one before, with ${sizes.ordinary.objects} objects`, async () => {
       const { figures, sessionsPerObject, expired } = await ordinary({ ...sizes.ordinary, progress });
@@ -87,6 +82,16 @@ function expectNoMore(after: Figures, before: Figures): void {
   expect(counts).toEqual(countsNear(before, counts));
   expect(heapBytes - before.heapBytes).toBeLessThan(MIB);
   expect(rssBytes).toBeLessThan(1.1 * before.rssBytes);
+}
+
+function noisyTest(size: Parameters<typeof noisy>[0], progress: Progress): void {
+  test(`refreshes one namespace in time while another one gets ${size.loud} new objects`, async () => {
+    const { latestMs, loudTookMs, expired } = await noisy({ ...size, progress });
+    progress(`late by ${latestMs} ms at most, while the others took ${loudTookMs} ms`);
+    expect(expired).toEqual([]);
+    // One after the other, they would have made it wait as long as they took.
+    expect(latestMs).toBeLessThan(Math.min(LATEST_MS, loudTookMs / 2));
+  });
 }
 
 /** The counts themselves where they are near those of before: a connection or a watch more or less is none too many. */

@@ -7,7 +7,6 @@ jest.setTimeout(120_000);
 loadTests({
   throttled: { objects: 40, stsQps: 20, stsBurst: 20 },
   outage: { objects: 15, stsQps: 2, stsBurst: 2 },
-  noisy: { loud: 60, quiet: 4, concurrency: 4, callMs: 400 },
   ordinary: { objects: 10, periodMs: 5 * 60_000, sessionSeconds: 150 },
   reconnections: 60,
 });

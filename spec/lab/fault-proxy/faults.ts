@@ -10,6 +10,8 @@ export interface Surroundings {
   deaden(): void;
   /** Kills the client. */
   kill(): Promise<unknown>;
+  /** How often the same fault acted before. */
+  strike: number;
   /** The resource version whose state counts as the stale one. */
   staleVersion: string | undefined;
   /** Whether an object of a watch is one that the fault is about. */
@@ -59,7 +61,7 @@ export const kubeFaults = {
     act: (exchange) => refuse(409, exchange.seen.verb === 'create' ? 'AlreadyExists' : 'Conflict')(exchange),
   },
   '410': {
-    what: 'its version is called too old',
+    what: 'its version is called too old, that of a watch until the next list',
     async act(exchange) {
       if (exchange.seen.verb !== 'watch') return refuse(410, 'Expired')(exchange);
       // As the API server does: the watch begins, and its first event is the error.
@@ -74,8 +76,8 @@ export const kubeFaults = {
   '5xx': {
     what: 'three requests in a row get 500, 503 and 504 in turn',
     times: 3,
-    act(exchange) {
-      const code = [500, 503, 504][exchange.seen.at % 3] ?? 500;
+    act(exchange, { strike }) {
+      const code = [500, 503, 504][strike % 3] ?? 500;
       return exchange.answer(code, status(code, ''));
     },
   },
