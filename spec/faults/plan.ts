@@ -24,6 +24,7 @@ const resources: readonly string[] = [
   'events',
   'leases',
   'deployments',
+  'statefulsets',
 ];
 const actions: readonly string[] = ['AssumeRole', 'GetCallerIdentity', 'GetAuthorizationToken'];
 const verbs: readonly string[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
