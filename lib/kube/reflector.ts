@@ -92,14 +92,7 @@ export class Reflector<T extends KubeObject> {
 
   /** Resolves when the store has held all objects once; rejects with the signal's reason when that aborts first. */
   async synced(signal: AbortSignal): Promise<void> {
-    if (this.#hasSynced) return;
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    await Promise.race([this.#synced.promise, aborted.promise]).finally(() =>
-      signal.removeEventListener('abort', abort),
-    );
+    if (!this.#hasSynced) await orAborted(this.#synced.promise, signal);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -315,7 +316,9 @@ describe('a client', () => {
       return client.list(configMaps, { namespace: namespace.name });
     });
     await eventually('all connections to be busy', () => slow.requests.length === CONNECTIONS);
+    const isQueued = posted();
     const writing = failure(client.create(secrets, secret()));
+    await isQueued;
     allowed = false;
     await Promise.all(readings);
     expect(await writing).toBe(fence);
@@ -444,4 +447,16 @@ async function counts(metrics: TestClient['metrics']): Promise<[string, string, 
   const metric = (await metrics.getMetricsAsJSON()).find(({ name }) => name === 'rest_client_requests_total');
   const values = (metric?.values ?? []) as { labels: { method: string; code: string }; value: number }[];
   return values.map(({ labels, value }) => [labels.method, labels.code, value]);
+}
+
+/** Resolves when the next POST was handed to the connections. */
+function posted(): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (message: unknown) => {
+      if ((message as { request: { method: string } }).request.method !== 'POST') return;
+      unsubscribe('undici:request:create', look);
+      resolve();
+    };
+    subscribe('undici:request:create', look);
+  });
 }
