@@ -11,7 +11,7 @@ loadTests({
   outage: { objects: 1_000, stsQps: 20, stsBurst: 50 },
   noisy: { loud: 2_000, quiet: 10, concurrency: 32, callMs: 1_000 },
   ordinary: { objects: 500, periodMs: 60 * 60_000, sessionSeconds: 3_600 },
-  // Of 1,000 that are promised; by then the process has grown as much as it does at all.
+  // More than the 1,000 that count: after half of these the process has grown as far as it does.
   reconnections: 6_000,
   progress: (what) => {
     process.stderr.write(`    ${Math.round((systemClock.monotonic() - start) / 1000)} s: ${what}\n`);
