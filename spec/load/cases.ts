@@ -34,8 +34,8 @@ export function loadTests({ progress = () => {}, ...sizes }: Sizes): void {
       expect(result.refusedShare).toBeLessThan(0.4);
       // Two sessions of each, of which each costs 1.43 calls.
       expect(result.callsPerObject).toBeLessThan(2 * 3);
-      // At the full rate there would be the burst and ten times the rate.
-      expect(result.callsWhileAllWereRefused).toBeLessThan(stsBurst + 1.5 * stsQps);
+      // At the full rate there would be the burst and ten times the rate; a busy machine lets a little more time go by.
+      expect(result.callsWhileAllWereRefused).toBeLessThan(stsBurst + 4 * stsQps);
       expect(result.convergedMs).toBeLessThan(HOUR / 2);
     });
 
