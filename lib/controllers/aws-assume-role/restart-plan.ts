@@ -1,4 +1,5 @@
 import { findCondition } from '../../api/conditions.ts';
+import { holdsRegistryToken } from '../../api/contents.ts';
 import { durationMs } from '../../api/duration.ts';
 import { annotations } from '../../api/names.ts';
 import { parseTime } from '../../clock.ts';
@@ -58,8 +59,8 @@ function toldProblem({ object: { status, metadata } }: Pass): RestartProblem | u
 export function intervalProblem({ spec }: Pick<Pass, 'spec'>, record: SessionRecord): RestartProblem | undefined {
   const { minInterval } = spec.rolloutRestart;
   const lifeMs = record.expiresAt - record.issuedAt;
-  const isEcr = spec.secretType === 'EcrDockerConfigJson';
-  const { top } = refreshWindow(lifeMs, spec.refresh, isEcr ? MAX_ECR_AGE_MS : undefined);
+  const maxAgeMs = holdsRegistryToken(spec) ? MAX_ECR_AGE_MS : undefined;
+  const { top } = refreshWindow(lifeMs, spec.refresh, maxAgeMs);
   if (!(durationMs(minInterval) > lifeMs - top)) return undefined;
   const minutes = Math.floor((lifeMs - top) / 60_000);
   const fix = `set it to ${minutes}m or less, or raise durationSeconds`;
