@@ -72,15 +72,6 @@ export async function openCluster(kubeconfig: string, namespace: string): Promis
   };
 }
 
-/** Runs `work` for each item, so many at a time. */
-export async function inParallel<T>(items: readonly T[], concurrency: number, work: (item: T) => Promise<unknown>) {
-  const left = [...items];
-  const worker = async () => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
-}
-
 /** An object that asks for the role `app`. Its Secret has its name. */
 export function objectOf(namespace: string, name: string): AWSAssumeRole {
   return {

@@ -5,7 +5,8 @@ import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { secrets } from '../../lib/kube/objects.ts';
 import type { Keys, LabAws } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Cluster, inParallel, objectOf } from './cluster.ts';
+import { inParallel } from '../support/parallel.ts';
+import { type Cluster, objectOf } from './cluster.ts';
 
 const LIMIT_MS = 120_000;
 

@@ -1,4 +1,5 @@
 import { systemClock } from '../../lib/clock.ts';
+import { inParallel } from '../support/parallel.ts';
 import { chosen, plansOf } from './generate.ts';
 import type { Ground } from './ground.ts';
 import type { History } from './history.ts';
@@ -73,14 +74,4 @@ export class Suite {
     if (wrong.length > 0) throw new Error(`${name} without any fault: ${wrong.join('; ')}`);
     return history;
   }
-}
-
-async function inParallel<T, R>(items: readonly T[], concurrency: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async () => {
-    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at] as T);
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
-  return results;
 }

@@ -6,7 +6,7 @@ import type { Lifetime } from '../../lib/controllers/aws-assume-role/due.ts';
 import { type KubeObject, keyOf, secrets } from '../../lib/kube/objects.ts';
 import { Reflector } from '../../lib/kube/reflector.ts';
 import { Store } from '../../lib/kube/store.ts';
-import { inParallel, objectOf } from '../bench/cluster.ts';
+import { objectOf } from '../bench/cluster.ts';
 import { clientFor } from '../kube/support/cluster.ts';
 import {
   type CallRecord,
@@ -19,6 +19,7 @@ import {
   trustPrincipals,
 } from '../lab/index.ts';
 import { SkipClock } from '../support/clock.ts';
+import { inParallel } from '../support/parallel.ts';
 import { type OperatorProcess, startOperatorProcess } from './operator.ts';
 
 /** How many objects are created at a time. */
@@ -79,11 +80,12 @@ export async function openGround(count: number, config: Partial<ControllerConfig
     operator,
     namespaces: spaces,
     now: () => clock.now(),
-    create: (namespace, objects, refresh = {}) =>
-      inParallel(objects, CREATORS, (name) => {
+    create: async (namespace, objects, refresh = {}) => {
+      await inParallel(objects, CREATORS, (name) => {
         const object = objectOf(namespace.name, name);
         return reader.client.create(awsAssumeRoles, { ...object, spec: { ...object.spec, refresh } });
-      }),
+      });
+    },
     issued: () => [...reader.lives.keys()],
     lives: (key) => reader.lives.get(key) ?? [],
     expired: () => [...reader.lives].filter(([, lives]) => hasExpired(lives, clock.now())).map(([key]) => key),
