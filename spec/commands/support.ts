@@ -2,7 +2,7 @@ import type { AWSAssumeRole, AWSAssumeRoleSpec } from '../../lib/api/aws-assume-
 import { findCondition } from '../../lib/api/conditions.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { objectOf, openStage, type Stage, tripleOf } from '../controllers/aws-assume-role/support.ts';
-import type { FaultProxy, KubeFault, KubeVerb, SeenRequest } from '../lab/fault-proxy.ts';
+import { type FaultProxy, isRead, type KubeFault, type KubeVerb, type SeenRequest } from '../lab/fault-proxy.ts';
 import {
   type CallRecord,
   expectSuccess,
@@ -119,7 +119,7 @@ export function killedAt(moment: Moment, proxy: FaultProxy, operator: RolevendPr
 
 /** Whether a request changes a Secret, and the API server got it. */
 export function isSecretWrite({ verb, resource, passed }: SeenRequest): boolean {
-  return passed && resource === 'secrets' && !['get', 'list', 'watch'].includes(verb);
+  return passed && resource === 'secrets' && !isRead(verb);
 }
 
 /** Whether a Secret holds one session that AWS issued, or one registry token. */

@@ -101,7 +101,7 @@ describe('the plans that are chosen', () => {
     const faults = (list: Plan[] | undefined) => [...new Set(list?.map(({ fault }) => fault))].sort();
     expect(new Set(found.map(({ scenario }) => scenario))).toEqual(new Set(names));
     expect(faults(kube)).toEqual(except(all, ...ofWatches, 'stale').sort());
-    expect(faults(aws)).toEqual(except(Object.keys(awsFaults), 'drop', 'drop-after').sort());
+    expect(faults(aws)).toEqual(except(Object.keys(awsFaults), 'drop', 'drop-after', 'frozen').sort());
     expect(found.length).toBeLessThan(plans.length / 3);
   });
 });

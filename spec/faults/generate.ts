@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { kubeFaults } from '../lab/fault-proxy.ts';
+import { isRead, kubeFaults } from '../lab/fault-proxy.ts';
 import { awsFaults } from './aws-faults.ts';
 import type { History } from './history.ts';
-import { type Plan, planLine, type Target, targetText } from './plan.ts';
+import { isKill, type Plan, planLine, type Target, targetText } from './plan.ts';
 import { type ScenarioName, scenarioOf } from './scenarios.ts';
 
 /** A kind of request, and how often a run without a fault made it after its set-up. */
@@ -17,7 +17,6 @@ interface Kind {
 /** In how many scenarios each fault is tried at each kind of request. */
 const SCENARIOS_EACH = 3;
 
-const reading = ['get', 'list', 'watch'];
 const killing = ['kill-before', 'kill-applied', 'kill-after'] as const;
 /** What a watch that runs can have. */
 const inStream = ['frozen', 'half-open', 'reset', 'lost-event', 'duplicated-event'] as const;
@@ -33,7 +32,7 @@ export function plansOf(scenario: ScenarioName, faultFree: History, seed: number
   const kinds = kindsOf(faultFree, fromStart === true);
   return kinds.flatMap((kind) => {
     const nths = Array.from({ length: kind.count }, (_, index) => index + 1);
-    const kills = isRead(kind) ? [] : nths.flatMap((nth) => killing.map((fault) => ({ nth, fault })));
+    const kills = isReading(kind) ? [] : nths.flatMap((nth) => killing.map((fault) => ({ nth, fault })));
     const isMeant = about === undefined || (kind.target.side === 'kube' && kind.target.resource === about);
     const nth = 1 + (seed % Math.max(1, kind.count));
     const others = isMeant ? faultsFor(kind).map((fault) => ({ nth, fault })) : [];
@@ -57,7 +56,9 @@ export function chosen(plans: readonly Plan[], seed: number): Plan[] {
 
 /** A few plans that together have every fault, every scenario, and every kind of request with every point of a kill. */
 export function smoke(plans: readonly Plan[], seed: number): Plan[] {
-  const quick = shuffled(plans, seed).filter((plan) => !isSlow(plan));
+  const quick = shuffled(plans, seed)
+    .filter((plan) => !isSlow(plan))
+    .sort((one, other) => Number(isLong(one)) - Number(isLong(other)));
   const seen = new Set<string>();
   return quick.filter((plan) => {
     const { target, fault, scenario } = plan;
@@ -72,15 +73,16 @@ export function smoke(plans: readonly Plan[], seed: number): Plan[] {
   });
 }
 
+/** Scenarios in which a session is waited for to end come last, so that they are chosen for nothing that others have. */
+function isLong({ scenario }: Plan): boolean {
+  return scenarioOf(scenario).firstSessionSeconds !== undefined;
+}
+
 /** What makes the operator wait for its longest deadlines, or for the end of a Lease. */
 function isSlow({ target, fault, scenario }: Plan): boolean {
   const isSilent = ['drop', 'drop-after', 'half-open', 'frozen'].includes(fault);
-  const isLong = target.side === 'aws' || reading.includes(target.verb);
-  return (isSilent && isLong) || (scenario === 'lead' && fault.startsWith('kill'));
-}
-
-function isKill({ fault }: Plan): boolean {
-  return fault.startsWith('kill');
+  const isLong = target.side === 'aws' || isRead(target.verb);
+  return (isSilent && isLong) || (scenario === 'lead' && isKill({ fault }));
 }
 
 /** The items in an order that the seed alone decides. */
@@ -112,14 +114,14 @@ function kindsOf({ requests, calls, startedAt, namespace }: History, fromStart: 
 }
 
 function faultsFor({ target, isRunning, isTold }: Kind): readonly string[] {
-  if (target.side === 'aws') return Object.keys(awsFaults).filter((fault) => !fault.startsWith('kill'));
+  if (target.side === 'aws') return Object.keys(awsFaults).filter((fault) => !isKill({ fault }));
   if (isRunning) return isTold ? inStream : [];
   return Object.entries(kubeFaults as Record<string, { verbs?: readonly string[] }>)
-    .filter(([fault, { verbs }]) => !fault.startsWith('kill') && (verbs?.includes(target.verb) ?? true))
+    .filter(([fault, { verbs }]) => !isKill({ fault }) && (verbs?.includes(target.verb) ?? true))
     .map(([fault]) => fault)
     .filter((fault) => isTold || !aboutEvents.includes(fault));
 }
 
-function isRead({ target }: Kind): boolean {
-  return target.side === 'kube' && reading.includes(target.verb);
+function isReading({ target }: Kind): boolean {
+  return target.side === 'kube' && isRead(target.verb);
 }

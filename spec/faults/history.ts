@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '../../lib/api/conditions.ts';
 import { annotations } from '../../lib/api/names.ts';
 import type { Revision } from '../controllers/aws-assume-role/observe.ts';
-import type { SeenRequest } from '../lab/fault-proxy.ts';
+import { isRead, type SeenRequest } from '../lab/fault-proxy.ts';
 import type { CallRecord, IssuedEcrToken, IssuedTriple } from '../lab/index.ts';
+import { isHop } from './identity.ts';
 import type { Plan } from './plan.ts';
-import type { Found } from './scenarios.ts';
+import type { Found, ScenarioName } from './scenarios.ts';
 
 /** Something that the runner did or saw, for people. */
 export interface Note {
@@ -18,6 +19,7 @@ export interface Note {
 export interface History {
   /** Undefined for a run without any fault. */
   plan: Plan | undefined;
+  scenario: ScenarioName;
   /** Where it happened; role and user of AWS have this name, too. */
   namespace: string;
   /** From the arming of the fault on. */
@@ -37,6 +39,8 @@ export interface History {
   revisions: Revision[];
   /** What AWS has issued for this object at all. */
   sessions: IssuedTriple[];
+  /** What it has issued on the way to that, where the role is reached through another one. */
+  hops: IssuedTriple[];
   ecrTokens: IssuedEcrToken[];
   /** Exit codes of ends that nobody asked for. */
   crashes: readonly number[];
@@ -73,7 +77,7 @@ export function endState({ object, secrets, isWhole }: Found): EndState {
       })),
     })),
     object: object && {
-      spec: { ...object.spec, roleName: undefined },
+      spec: { ...object.spec, roleName: undefined, chain: object.spec.chain?.length },
       conditions: (status.conditions ?? []).map((c: Condition) => `${c.type}=${c.status}/${c.reason}`),
       phase: status.phase,
       health: status.health?.status,
@@ -93,9 +97,11 @@ export function countsOf({ requests, calls }: Pick<History, 'requests' | 'calls'
     counts[name] = (counts[name] ?? 0) + 1;
   };
   for (const { verb, resource, passed, status = 0 } of requests) {
-    const isWrite = !['get', 'list', 'watch'].includes(verb) && resource !== 'leases';
+    const isWrite = !isRead(verb) && resource !== 'leases';
     if (isWrite && passed && status < 300) count(`${verb} ${resource}`);
   }
-  for (const { action, status } of calls) if (status === 200) count(`aws ${action}`);
+  for (const { action, role, status } of calls) {
+    if (status === 200) count(`aws ${action}${isHop(role) ? ' of a hop' : ''}`);
+  }
   return counts;
 }

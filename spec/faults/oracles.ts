@@ -17,7 +17,10 @@ const SLACK: Readonly<Record<string, number>> = {
   'patch deployments': 1,
   'patch statefulsets': 1,
   'create events': 8,
-  'aws AssumeRole': 3,
+  'aws AssumeRole': 1,
+  'aws AssumeRole of a hop': 1,
+  'aws AssumeRoleWithWebIdentity': 1,
+  'create serviceaccounts/token': 3,
   'aws GetAuthorizationToken': 2,
   'aws GetCallerIdentity': 4,
 };
@@ -50,12 +53,15 @@ export const oracles = {
       .filter((revision) => !isEmpty(revision) && !isIssued(revision, history))
       .map(named('holds no session')),
 
-  'no Secret is empty': (history) => shown(history).filter(isEmpty).map(named('is empty')),
+  'no Secret is empty': (history) => {
+    const empty = shown(history).filter((revision) => isEmpty(revision) && !isScrubbed(revision, history));
+    return empty.map(named('is empty'));
+  },
 
-  'no Secret is expired while AWS grants': (history) => (isOutage(history) ? [] : expired(history)),
+  'no Secret has too little life left while AWS grants': (history) => (isOutage(history) ? [] : old(history)),
 
-  'nothing secret is told': ({ texts, sessions, ecrTokens }) => {
-    const named = sessions.flatMap(({ secretAccessKey, sessionToken }, at) => [
+  'nothing secret is told': ({ texts, sessions, hops, ecrTokens }) => {
+    const named = [...sessions, ...hops].flatMap(({ secretAccessKey, sessionToken }, at) => [
       [`secret key of session ${at}`, secretAccessKey] as const,
       [`token of session ${at}`, sessionToken] as const,
     ]);
@@ -82,9 +88,18 @@ export function judge(history: History, faultFree: History): string[] {
   );
 }
 
-/** Whether the plan itself keeps AWS from answering. */
-function isOutage({ plan }: History): boolean {
-  return plan?.target.side === 'aws' && awsFaultOf(plan.fault as AwsFault).isOutage === true;
+/** Whether the plan itself keeps AWS from answering, or the scenario the operator from asking. */
+function isOutage({ plan, scenario }: History): boolean {
+  const isSilent = plan?.target.side === 'aws' && awsFaultOf(plan.fault as AwsFault).isOutage === true;
+  return isSilent || scenarioOf(scenario).isDenied === true;
+}
+
+/** Whether it was emptied where that was asked for, and not before the end of what was in it. */
+function isScrubbed({ at, secret }: Revision, history: History): boolean {
+  if (scenarioOf(history.scenario).isDenied !== true) return false;
+  const before = history.revisions.filter((one) => one.at < at && one.secret.metadata.uid === secret.metadata.uid);
+  const endsAt = before.map((one) => expiryOf(one, history)).filter((end) => end !== undefined);
+  return Math.max(...endsAt) <= at;
 }
 
 /** What readers saw, without what users wrote on purpose: `drift` edits a field, and `adopt` begins with other data. */
@@ -101,25 +116,37 @@ function isIssued(revision: Revision, history: History): boolean {
   return expiryOf(revision, history) !== undefined;
 }
 
-/** The end of what a Secret holds, by AWS's own record; undefined where AWS issued no such thing. */
-function expiryOf({ text }: Revision, { sessions, ecrTokens }: History): number | undefined {
+function expiryOf(revision: Revision, history: History): number | undefined {
+  return lifeOf(revision, history)?.expiresAt;
+}
+
+/** Begin and end of what a Secret holds, by AWS's own record; undefined where AWS issued no such thing. */
+function lifeOf(
+  { text }: Revision,
+  { sessions, ecrTokens }: History,
+): { issuedAt: number; expiresAt: number } | undefined {
   const registry = text['.dockerconfigjson'];
-  if (registry !== undefined) return ecrTokens.find(({ password }) => registry.includes(password))?.expiresAt;
+  if (registry !== undefined) return ecrTokens.find(({ password }) => registry.includes(password));
   const triple = tripleOf(text);
   const session = sessions.find(({ accessKeyId }) => accessKeyId === triple.accessKeyId);
   const isOne = session?.secretAccessKey === triple.secretAccessKey && session.sessionToken === triple.sessionToken;
-  return isOne ? session.expiresAt : undefined;
+  return isOne ? session : undefined;
 }
 
-/** Secrets that stood with a credential that had ended. */
-function expired(history: History): string[] {
+/**
+ * Secrets that stood with less life than is promised: the default of refresh.minRemainingSeconds, at most 60 % of the
+ * session, less one minute.
+ */
+function old(history: History): string[] {
   return history.revisions.flatMap((revision, at) => {
     const { name, uid } = revision.secret.metadata;
     const next = history.revisions.slice(at + 1).find(({ secret }) => secret.metadata.uid === uid);
     const until = next?.at ?? history.endedAt;
-    const endsAt = expiryOf(revision, history);
-    if (revision.type === 'DELETED' || endsAt === undefined || until <= endsAt) return [];
-    return [`Secret ${name} held a credential for ${until - endsAt} ms after its end`];
+    const life = lifeOf(revision, history);
+    if (revision.type === 'DELETED' || life === undefined) return [];
+    const promised = Math.max(0, Math.min(420_000, 0.6 * (life.expiresAt - life.issuedAt)) - 60_000);
+    const left = life.expiresAt - until;
+    return left >= promised ? [] : [`Secret ${name} had ${left} ms left, promised are ${promised}`];
   });
 }
 

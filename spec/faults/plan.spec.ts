@@ -43,7 +43,7 @@ describe('a plan', () => {
     ['party:kube.update.secrets@1:reset', 'there is no scenario "party"; accepted are create, lead,'],
     ['refresh:kube.put.secrets@1:reset', 'there is no verb "put"; accepted are get, list, watch, create,'],
     ['refresh:kube.update.secrets@1:throttle', 'there is no fault "throttle" there; accepted are 401, 403, 409,'],
-    ['refresh:aws.AssumeRole@1:409', 'there is no fault "409" there; accepted are delay, drop, drop-after,'],
+    ['refresh:aws.AssumeRole@1:409', 'there is no fault "409" there; accepted are 429, 502, 503, delay, drop,'],
   ])('that reads %s is refused with what is accepted', (line, problem) => {
     expect(() => parsePlan(line)).toThrow(`plan "${line}": ${problem}`);
   });

@@ -25,8 +25,14 @@ const resources: readonly string[] = [
   'leases',
   'deployments',
   'statefulsets',
+  'serviceaccounts/token',
 ];
-const actions: readonly string[] = ['AssumeRole', 'GetCallerIdentity', 'GetAuthorizationToken'];
+const actions: readonly string[] = [
+  'AssumeRole',
+  'AssumeRoleWithWebIdentity',
+  'GetCallerIdentity',
+  'GetAuthorizationToken',
+];
 const verbs: readonly string[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 
 /** A plan as one word without anything that a shell would touch: `refresh:kube.update.secrets@1:kill-before`. */
@@ -37,6 +43,11 @@ export function planLine({ scenario, target, nth, fault }: Plan): string {
 /** The kind of request in the words of a plan: `kube.update.secrets` or `aws.AssumeRole`. */
 export function targetText(target: Target): string {
   return target.side === 'aws' ? `aws.${target.action}` : `kube.${target.verb}.${target.resource}`;
+}
+
+/** Whether the fault is a kill of the operator. */
+export function isKill({ fault }: { fault: string }): boolean {
+  return fault.startsWith('kill');
 }
 
 /** Reads what `planLine` wrote. Throws an Error that names what is wrong and what is accepted. */

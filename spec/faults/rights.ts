@@ -32,7 +32,8 @@ export class ChartRights {
 
   /** Renders the chart once for all namespaces. */
   static async render({ helmPath }: AttachedControlPlane): Promise<ChartRights> {
-    const settings = ['--set', `rbac.namespaces={${PLACEHOLDER}}`, '--set', 'rolloutRestart.enabled=true'];
+    const named = ['rbac.namespaces', 'serviceAccountAuth.namespaces'].map((key) => `${key}={${PLACEHOLDER}}`);
+    const settings = [...named, 'rolloutRestart.enabled=true'].flatMap((setting) => ['--set', setting]);
     const values = ['--namespace', PLACEHOLDER, ...settings];
     const { code, stdout, stderr } = await run([helmPath, 'template', PLACEHOLDER, chart, ...values]);
     if (code !== 0) throw new Error(`helm template: ${stderr}`);

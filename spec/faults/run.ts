@@ -1,14 +1,15 @@
 import { sleep, systemClock } from '../../lib/clock.ts';
 import { type Recording, recordSecrets } from '../controllers/aws-assume-role/observe.ts';
-import { type FaultProxy, type KubeFault, type SeenRequest, startFaultProxy } from '../lab/fault-proxy.ts';
-import { type CallFilter, type TestNamespace, testNamespace, trustPrincipals } from '../lab/index.ts';
+import { type FaultProxy, isRead, type KubeFault, type SeenRequest, startFaultProxy } from '../lab/fault-proxy.ts';
+import { type CallRecord, type Keys, type TestNamespace, testNamespace } from '../lab/index.ts';
 import { writeKubeconfig } from '../lab/kubeconfig.ts';
 import { eventually } from '../support/eventually.ts';
 import { type AwsFault, awsFaultOf } from './aws-faults.ts';
 import type { Ground } from './ground.ts';
 import { endState, type History, type Note } from './history.ts';
-import type { Plan } from './plan.ts';
-import { isVended, type Scenario, type ScenarioName, scenarioOf } from './scenarios.ts';
+import { giveIdentity, hopName } from './identity.ts';
+import { isKill, type Plan } from './plan.ts';
+import { isVended, type Scenario, type ScenarioName, SERVICE_ACCOUNT, scenarioOf } from './scenarios.ts';
 import { LIMIT_MS, Site } from './site.ts';
 import { InnerSubject, idle, ProcessSubject, type Subject } from './subject.ts';
 
@@ -19,7 +20,7 @@ const STABLE_MS = 1_500;
 
 /** Runs a scenario, with the fault of a plan where one is given, and tells all that happened. */
 export async function runScenario(ground: Ground, name: ScenarioName, plan?: Plan): Promise<History> {
-  const trial = await Trial.open(ground, scenarioOf(name), plan);
+  const trial = await Trial.open(ground, name, plan);
   try {
     return await trial.run();
   } finally {
@@ -35,6 +36,7 @@ function needsTime(plan: Plan | undefined): boolean {
 /** One run: a namespace, a role and a user of its own, an operator with the chart's rights, and the proxy before it. */
 class Trial {
   readonly #ground: Ground;
+  readonly #name: ScenarioName;
   readonly #scenario: Scenario;
   readonly #plan: Plan | undefined;
   readonly #ns: TestNamespace;
@@ -48,51 +50,50 @@ class Trial {
 
   private constructor(parts: {
     ground: Ground;
-    scenario: Scenario;
+    name: ScenarioName;
     plan: Plan | undefined;
     ns: TestNamespace;
+    keys: Keys;
     proxy: FaultProxy;
     subject: Subject;
     recording: Recording;
   }) {
-    const { ground, ns, subject } = parts;
+    const { ground, ns, keys, subject } = parts;
     this.#ground = ground;
-    this.#scenario = parts.scenario;
+    this.#name = parts.name;
+    this.#scenario = scenarioOf(parts.name);
     this.#plan = parts.plan;
     this.#ns = ns;
     this.#proxy = parts.proxy;
     this.#subject = subject;
     this.#recording = parts.recording;
     // Not before the fault has acted: time that goes by ends watches, and with them what was armed.
-    this.#site = new Site(ground.plane, ground.aws, ns, subject, () => this.#hasActed());
+    this.#site = new Site({ ground, ns, keys, subject, mayPutForward: () => this.#hasActed() });
   }
 
-  static async open(ground: Ground, scenario: Scenario, plan: Plan | undefined): Promise<Trial> {
-    const { plane, aws, rights, program } = ground;
+  static async open(ground: Ground, name: ScenarioName, plan: Plan | undefined): Promise<Trial> {
+    const { plane, aws, rights, program, provider } = ground;
     const ns = await testNamespace(plane);
     const [keys, token, proxy, recording] = await Promise.all([
-      aws.operatorUser(ns.name),
+      giveIdentity(aws, provider, ns.name),
       rights.give(plane, ns.name),
       startFaultProxy(plane),
       recordSecrets(ground, { ns }),
     ]);
-    await aws.createRole(ns.name, {
-      trust: trustPrincipals(keys.arn),
-      policies: ['ecr:GetAuthorizationToken'],
-      maxSessionDuration: 43_200,
-    });
+    await ns.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: SERVICE_ACCOUNT } });
     const kubeconfig = await writeKubeconfig(program.directory, { server: proxy.url, caFile: plane.caFile }, { token });
-    const options = { aws, keys, kubeconfig, namespace: ns.name, leaderElect: scenario.leaderElect ?? false };
+    const options = { aws, keys, kubeconfig, namespace: ns.name, leaderElect: scenarioOf(name).leaderElect ?? false };
     const subject = needsTime(plan) ? new InnerSubject(options) : new ProcessSubject(program, options);
-    return new Trial({ ground, scenario, plan, ns, proxy, subject, recording });
+    return new Trial({ ground, name, plan, ns, keys, proxy, subject, recording });
   }
 
   async run(): Promise<History> {
-    const { fromStart, firstSessionSeconds, act, isReached } = this.#scenario;
+    const { fromStart, firstSessionSeconds, prepare, act, isReached } = this.#scenario;
     if (firstSessionSeconds !== undefined) {
       this.#ground.aws.gateway.sessionSeconds(firstSessionSeconds, { role: this.#ns.name }, 1);
     }
     await this.#site.grant();
+    await prepare?.(this.#site);
     if (fromStart !== true) await this.#settle();
     const startedAt = await this.#arm();
     if (fromStart === true) await this.#subject.start();
@@ -163,12 +164,7 @@ class Trial {
       this.#struck = true;
       return rule.onStrike?.();
     };
-    gateway.fail({ ...rule, ...this.#meant(action), nth, onStrike });
-  }
-
-  /** Roles and users have the namespace's name, so calls of other plans do not match. */
-  #meant(action: string): CallFilter {
-    return action === 'AssumeRole' ? { action, role: this.#ns.name } : { action, caller: this.#ns.name };
+    gateway.fail({ ...rule, action, about: this.#ns.name, nth, onStrike });
   }
 
   async #kill(): Promise<void> {
@@ -191,6 +187,7 @@ class Trial {
     const { requests } = this.#proxy;
     return {
       plan: this.#plan,
+      scenario: this.#name,
       namespace: this.#ns.name,
       startedAt,
       endedAt: systemClock.now(),
@@ -216,26 +213,26 @@ class Trial {
 
   /** A kill takes a moment, in which the operator still answers. */
   #hasActed(): boolean {
-    if (this.#plan?.fault.startsWith('kill')) return this.#isKilled;
+    if (this.#plan !== undefined && isKill(this.#plan)) return this.#isKilled;
     return this.#struck || this.#proxy.requests.some(({ fault }) => fault !== undefined);
   }
 
-  #issued(): Pick<History, 'sessions' | 'ecrTokens'> {
+  #issued(): Pick<History, 'sessions' | 'hops' | 'ecrTokens'> {
     const { gateway } = this.#ground.aws;
-    const sessions = gateway.issued().filter(({ arn }) => arn.includes(`/${this.#ns.name}/`));
+    const ofRole = (name: string) => gateway.issued().filter(({ arn }) => arn.includes(`/${name}/`));
+    const sessions = ofRole(this.#ns.name);
     const keys = new Set(sessions.map(({ accessKeyId }) => accessKeyId));
-    return { sessions, ecrTokens: gateway.ecrTokens().filter(({ accessKeyId }) => keys.has(accessKeyId)) };
+    const ecrTokens = gateway.ecrTokens().filter(({ accessKeyId }) => keys.has(accessKeyId));
+    return { sessions, hops: ofRole(hopName(this.#ns.name)), ecrTokens };
   }
 
-  /** The user and the sessions of its role have the namespace's name. */
-  #calls(since: number): History['calls'] {
-    return this.#ground.aws.gateway.calls({ caller: this.#ns.name }).filter(({ at }) => at >= since);
+  #calls(since: number): CallRecord[] {
+    return this.#ground.aws.gateway.calls({ about: this.#ns.name }).filter(({ at }) => at >= since);
   }
 
   /** Writes and calls since that time, Events aside: they are written in the background. */
   #done(since: number): string[] {
-    const isWrite = (verb: string, resource: string) =>
-      !['get', 'list', 'watch'].includes(verb) && resource !== 'events' && resource !== 'leases';
+    const isWrite = (verb: string, resource: string) => !isRead(verb) && resource !== 'events' && resource !== 'leases';
     const writes = this.#proxy.requests.filter(({ at, verb, resource }) => at > since && isWrite(verb, resource));
     return [
       ...writes.map(({ verb, resource, name = '' }) => `${verb} ${resource} ${name}`),

@@ -26,12 +26,18 @@ export interface Scenario {
   racy?: string;
   /** Seconds that the first session lives, default as long as it was asked for. */
   firstSessionSeconds?: number;
+  /** The grant is missing while a session ends, so that a Secret may be taken out or stand with what has ended. */
+  isDenied?: boolean;
+  /** Before the operator starts. */
+  prepare?(site: Site): Promise<unknown>;
   /** Resolves as soon as it is done, whether the operator has followed or not. */
   act(site: Site): Promise<unknown>;
   /** Whether the operator has done what was to be done. */
   isReached(found: Found): boolean;
 }
 
+/** That the role of a site trusts besides the operator. */
+export const SERVICE_ACCOUNT = 'app';
 const ecrHost = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';
 
 /** Everything that happens in the life of an object. */
@@ -59,6 +65,25 @@ export const scenarios = {
     },
     isReached: (found) => isVended('app')(found) && found.secrets[0]?.metadata.labels?.['team'] === 'a',
   },
+  legacy: {
+    what: 'an older operator left an object and a Secret that is still good',
+    fromStart: true,
+    prepare: (site) => site.leaveBehind(),
+    async act() {},
+    isReached: isVended('app'),
+  },
+  account: {
+    what: 'an object is created whose identity is a ServiceAccount',
+    fromStart: true,
+    act: (site) => site.create({ auth: { type: 'ServiceAccount', serviceAccountRef: { name: SERVICE_ACCOUNT } } }),
+    isReached: isVended('app'),
+  },
+  chain: {
+    what: 'an object is created whose role is reached through another one',
+    fromStart: true,
+    act: (site) => site.create({ chain: [{ roleArn: site.hopArn }], durationSeconds: 3600 }),
+    isReached: isVended('app'),
+  },
   restart: {
     what: 'the operator is replaced by another one',
     act: (site) => site.restart(),
@@ -66,9 +91,21 @@ export const scenarios = {
   },
   rotate: {
     what: 'a session comes to its end',
-    firstSessionSeconds: 30,
+    firstSessionSeconds: 110,
     async act() {},
-    isReached: (found) => isVended('app')(found) && lifeMs(found) > 60_000,
+    isReached: (found) => isVended('app')(found) && lifeMs(found) > 120_000,
+  },
+  scrub: {
+    what: 'a session ends without a grant, is taken out, and the grant comes back',
+    firstSessionSeconds: 15,
+    isDenied: true,
+    async act(site) {
+      await site.change({ spec: { onExpiry: 'Scrub' } });
+      await site.revoke();
+      await site.until('Scrubbed', ({ object }) => reasonOf(object, 'Scrubbed') !== undefined);
+      await site.grant();
+    },
+    isReached: (found) => isVended('app')(found) && lifeMs(found) > 120_000,
   },
   refresh: {
     what: 'a refresh is asked for',

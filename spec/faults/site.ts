@@ -3,10 +3,14 @@ import type { RestartTarget } from '../../lib/api/rollout-restart.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { textOf } from '../controllers/aws-assume-role/observe.ts';
+import { leaveBehind, OLDER_DURATION_SECONDS } from '../controllers/aws-assume-role/older-operator.ts';
 import { objectOf, tripleOf } from '../controllers/aws-assume-role/support.ts';
 import { workload } from '../controllers/aws-assume-role/workloads.ts';
-import { type AttachedControlPlane, expectSuccess, type LabAws, type TestNamespace } from '../lab/index.ts';
+import { keysOf, TestClients } from '../lab/aws/test-clients.ts';
+import { type AttachedControlPlane, expectSuccess, type Keys, type LabAws, type TestNamespace } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Ground } from './ground.ts';
+import { hopName } from './identity.ts';
 import type { Found } from './scenarios.ts';
 import type { Subject } from './subject.ts';
 
@@ -18,33 +22,61 @@ const HOUR_MS = 3_600_000;
 
 const GRANTS = '/apis/rolevend.dev/v1alpha1/rolegrants';
 
+export interface SiteOptions {
+  ground: Pick<Ground, 'plane' | 'aws'>;
+  ns: TestNamespace;
+  /** Of the user that the operator is. */
+  keys: Keys;
+  subject: Subject;
+  /** Whether the time of a subject that waits in vain may be put forward. */
+  mayPutForward: () => boolean;
+}
+
 /** What a scenario can do: a user in one namespace with one object `app`, past every fault. */
 export class Site {
   readonly namespace: string;
   readonly #plane: AttachedControlPlane;
   readonly #aws: LabAws;
+  readonly #ns: TestNamespace;
+  readonly #keys: Keys;
   readonly #subject: Subject;
   readonly #mayPutForward: () => boolean;
 
-  /** @param mayPutForward whether the time of a subject that waits in vain may be put forward */
-  constructor(
-    plane: AttachedControlPlane,
-    aws: LabAws,
-    ns: TestNamespace,
-    subject: Subject,
-    mayPutForward: () => boolean,
-  ) {
-    this.#mayPutForward = mayPutForward;
-    this.namespace = ns.name;
-    this.#plane = plane;
-    this.#aws = aws;
-    this.#subject = subject;
+  constructor(options: SiteOptions) {
+    this.namespace = options.ns.name;
+    this.#plane = options.ground.plane;
+    this.#aws = options.ground.aws;
+    this.#ns = options.ns;
+    this.#keys = options.keys;
+    this.#subject = options.subject;
+    this.#mayPutForward = options.mayPutForward;
+  }
+
+  /** The role through which a chain may lead to the role of the namespace. */
+  get hopArn(): string {
+    return this.#aws.roleArn(hopName(this.namespace));
   }
 
   /** Sessions of 12 h, so that time may be put forward. */
   async create(change: Partial<AWSAssumeRoleSpec> = {}): Promise<void> {
     const spec = { roleName: this.namespace, durationSeconds: 43_200, ...change };
     await this.#ok('POST', this.#objects, { ...objectOf('app', spec), kind: 'AWSAssumeRole' });
+  }
+
+  /** Makes object, status and Secret as an older operator left them, with a session that AWS has issued. */
+  async leaveBehind(): Promise<void> {
+    const clients = new TestClients(this.#aws);
+    const role = this.#aws.roleArn(this.namespace);
+    const session = keysOf(await clients.assume(this.#keys, role, { DurationSeconds: OLDER_DURATION_SECONDS }));
+    clients.destroy();
+    const data = {
+      awsAccessKeyId: session.accessKeyId,
+      awsSecretAccessKey: session.secretAccessKey,
+      awsSessionToken: session.sessionToken,
+    };
+    const get = async () => (await this.find()).object;
+    const form = { spec: { roleName: this.namespace }, type: 'Opaque', data };
+    await leaveBehind({ ns: this.#ns, get }, 'app', 'labelled', 1, form);
   }
 
   change(patch: object): Promise<unknown> {

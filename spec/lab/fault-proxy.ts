@@ -10,7 +10,7 @@ import type { EventObject } from './fault-proxy/stream.ts';
 
 export type { SeenRequest } from './fault-proxy/exchange.ts';
 export { faultOf, type KubeFault, kubeFaults } from './fault-proxy/faults.ts';
-export { type KubeRequest, type KubeVerb, kubeRequest } from './fault-proxy/request.ts';
+export { isRead, type KubeRequest, type KubeVerb, kubeRequest } from './fault-proxy/request.ts';
 
 /** A fault at one request that is to come, or at a watch that runs. */
 export interface FaultRule {

@@ -1,4 +1,4 @@
-import type { SeenRequest } from '../lab/fault-proxy.ts';
+import { isRead, type SeenRequest } from '../lab/fault-proxy.ts';
 
 /** What one process that takes part in a leader election asked of the API server, oldest first. */
 export type History = readonly SeenRequest[];
@@ -40,5 +40,5 @@ export function isTerm({ resource, verb, status = 0 }: SeenRequest): boolean {
 
 /** Whether a request is a write that the API server got. */
 export function isWrite({ verb, passed }: SeenRequest): boolean {
-  return passed && !['get', 'list', 'watch'].includes(verb);
+  return passed && !isRead(verb);
 }

@@ -19,7 +19,8 @@ const tallies: Tally[] = [];
 const selected = process.argv.slice(2).map((path) => relative(root, join(root, path)));
 const isLong = (path: string) => path.includes('.soak.');
 const found = await findTests(root, selected);
-const tests = selected.some(isLong) ? found : found.filter((path) => !isLong(path));
+const namesLong = selected.some((part) => part.includes('soak'));
+const tests = namesLong ? found : found.filter((path) => !isLong(path));
 if (tests.length === 0) {
   process.stderr.write(`no test matches ${selected.join(' ')}; tests are named spec/**/*.spec.ts and *.lab.spec.ts\n`);
   tallies.push({ passed: 0, failed: 1, skipped: 0 });

@@ -3,6 +3,7 @@ import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts'
 import { secrets } from '../../../lib/kube/objects.ts';
 import { clientFor } from '../../kube/support/cluster.ts';
 import { trustPrincipals } from '../../lab/aws/index.ts';
+import { isRead } from '../../lab/fault-proxy.ts';
 import type { AuditEntry, CallRecord, TestNamespace } from '../../lab/index.ts';
 import { scaledClock } from '../../support/clock.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -74,7 +75,7 @@ export async function writes({ plane }: Pick<Stage, 'plane'>, { ns }: Scene): Pr
 }
 
 function isWrite(entry: AuditEntry & { userAgent?: string }, namespace: string): boolean {
-  const isReading = ['get', 'list', 'watch'].includes(entry.verb);
+  const isReading = isRead(entry.verb);
   const { objectRef, responseStatus, userAgent } = entry;
   const isMeant = objectRef?.namespace === namespace && objectRef.resource !== 'events';
   return userAgent === 'rolevend' && !isReading && isMeant && (responseStatus?.code ?? 500) < 300;

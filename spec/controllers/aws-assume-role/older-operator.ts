@@ -6,7 +6,10 @@ import { objectOf, type Scene } from './support.ts';
 /** What the Secrets of the older operator hold. */
 export const olderData = { awsAccessKeyId: 'ASIALEGACY', awsSecretAccessKey: 'legacy', awsSessionToken: 'legacy' };
 
-/** The forms that the older operators knew, each as the spec, type and data of what they wrote. */
+/** What an older operator wrote, and the spec for which it did. */
+export type OlderForm = { spec: Partial<AWSAssumeRoleSpec>; type: string; data: Record<string, string> };
+
+/** The forms that the older operators knew. */
 export const olderForms = {
   Map: { spec: {}, type: 'Opaque', data: olderData },
   File: {
@@ -27,7 +30,7 @@ export const olderForms = {
         '{"auths":{"111122223333.dkr.ecr.eu-central-1.amazonaws.com":{"username":"AWS","password":"legacy"}}}',
     },
   },
-} as const satisfies Record<string, { spec: Partial<AWSAssumeRoleSpec>; type: string; data: Record<string, string> }>;
+} as const satisfies Record<string, OlderForm>;
 
 /** What its objects ask for. */
 export const OLDER_DURATION_SECONDS = 900;
@@ -46,10 +49,10 @@ export async function leaveBehind(
   name: string,
   style: 'labelled' | 'plain',
   issuedSecondsAgo: number,
-  form: keyof typeof olderForms = 'Map',
+  form: keyof typeof olderForms | OlderForm = 'Map',
 ): Promise<void> {
   const { ns } = scene;
-  const { spec, type, data } = olderForms[form];
+  const { spec, type, data } = typeof form === 'string' ? olderForms[form] : form;
   await ns.apply(objectOf(name, { durationSeconds: OLDER_DURATION_SECONDS, ...spec }));
   const status = { conditions: history(issuedSecondsAgo), health: { status: 'Healthy' }, phase: 'Ready' };
   const change = ['--type', 'merge', '--patch', JSON.stringify({ status })];

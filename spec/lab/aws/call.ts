@@ -28,6 +28,8 @@ export interface Answer {
   status: number;
   headers: Record<string, string>;
   body: Buffer;
+  /** `slow`: the body comes in twenty pieces over two seconds; `frozen`: its first half comes, and the rest never. */
+  pace?: 'slow' | 'frozen';
   /** Called once the caller has been given it. */
   onAnswered?: () => unknown;
 }

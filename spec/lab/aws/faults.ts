@@ -9,10 +9,16 @@ import { Refusal } from './refusal.ts';
  * - `stall`: the connection stays open and nothing comes;
  * - `reset`: the connection is reset;
  * - `garbage`: HTTP 200 with a body that is no answer;
+ * - `page`: HTTP 502 with a page for people, as proxies and load balancers send it;
+ * - `slow` and `frozen`: AWS carries it out, and the body of the answer comes in pieces, or only its first half;
  * - `none`: nothing, for a rule that only delays;
- * - any AWS error code, for example `Throttling`, `AccessDenied`, `ServiceUnavailable`, with AWS's HTTP status.
+ * - any AWS error code, for example `Throttling`, `AccessDenied`, `ServiceUnavailable`, with AWS's HTTP status;
+ *   `TooManyRequestsException` comes with `Retry-After: 1`.
  */
-export type FaultKind = '5xx' | 'stall' | 'reset' | 'garbage' | 'none' | (string & {});
+export type FaultKind = '5xx' | 'stall' | 'reset' | 'garbage' | 'page' | 'slow' | 'frozen' | 'none' | (string & {});
+
+/** What leaves AWS's own answer as it is. */
+const passing: readonly string[] = ['none', 'slow', 'frozen'];
 
 /** A fault on command. The first rule that matches and has times left acts. */
 export interface FaultRule extends CallFilter {
@@ -80,10 +86,12 @@ export class Faults {
     const rule = this.#take(record);
     if (rule === undefined) return carryOut();
     if (rule.delayMs !== undefined) await sleep(this.#clock, rule.delayMs);
-    const answer = rule.after === true || rule.with === 'none' ? await carryOut() : undefined;
+    const isPassing = passing.includes(rule.with);
+    const answer = rule.after === true || isPassing ? await carryOut() : undefined;
     await rule.onStrike?.();
-    if (rule.with !== 'none') return strike(rule, record, call.service);
-    return { ...(answer as Answer), ...(rule.onAnswered && { onAnswered: rule.onAnswered }) };
+    if (!isPassing) return strike(rule, record, call.service);
+    const pace = rule.with === 'slow' || rule.with === 'frozen' ? { pace: rule.with } : {};
+    return { ...(answer as Answer), ...pace, ...(rule.onAnswered && { onAnswered: rule.onAnswered }) } as Answer;
   }
 
   #take(record: CallRecord): FaultRule | undefined {
@@ -106,11 +114,14 @@ function isDue(active: ActiveRule, record: CallRecord): boolean {
 function strike(rule: FaultRule, record: CallRecord, service: string): Answer {
   if (rule.with === 'stall') throw new NoAnswer('stall');
   if (rule.with === 'reset') throw new NoAnswer('reset');
-  if (rule.with === 'garbage') {
-    return { status: 200, headers: { 'content-type': 'text/html' }, body: Buffer.from('<html>hello</html') };
-  }
+  if (rule.with === 'garbage') return page(200, '<html>hello</html');
+  if (rule.with === 'page') return page(502, '<html><h1>502 Bad Gateway</h1></html>');
   const code = rule.with === '5xx' ? 'InternalFailure' : rule.with;
   throw new Refusal(code, rule.message ?? wording(code, record, service));
+}
+
+function page(status: number, html: string): Answer {
+  return { status, headers: { 'content-type': 'text/html' }, body: Buffer.from(html) };
 }
 
 const words: Readonly<Record<string, string>> = {
@@ -122,6 +133,7 @@ const words: Readonly<Record<string, string>> = {
   ServiceUnavailable: 'The request has failed due to a temporary failure of the server.',
   Throttling: 'Rate exceeded',
   ThrottlingException: 'Rate exceeded',
+  TooManyRequestsException: 'Too Many Requests',
 };
 
 function wording(code: string, record: CallRecord, service: string): string {

@@ -124,6 +124,7 @@ describe('the gateway', () => {
       ['Throttling', { code: 'Throttling', status: 400, message: 'Rate exceeded' }],
       ['ServiceUnavailable', { code: 'ServiceUnavailable', status: 503, message: expect.any(String) }],
       ['5xx', { code: 'InternalFailure', status: 500, message: expect.any(String) }],
+      ['TooManyRequestsException', { code: 'TooManyRequestsException', status: 429, message: expect.any(String) }],
       ['RegionDisabledException', { code: 'RegionDisabledException', status: 403, message: expect.any(String) }],
     ])('answers %s once', async (kind, expected) => {
       aws.gateway.fail({ action: 'AssumeRole', with: kind, times: 1 });
@@ -172,9 +173,26 @@ describe('the gateway', () => {
       expect(systemClock.monotonic() - before).toBeGreaterThanOrEqual(145);
     });
 
-    test('answers garbage', async () => {
-      aws.gateway.fail({ with: 'garbage', times: 1 });
+    test.each(['garbage', 'page'])('answers with what is no answer of AWS: %s', async (kind) => {
+      aws.gateway.fail({ with: kind, times: 1 });
       await expect(whoAmI(operator)).rejects.toThrow();
+    });
+
+    test('answers in pieces', async () => {
+      aws.gateway.fail({ with: 'slow', times: 1 });
+      const before = systemClock.monotonic();
+      expect((await whoAmI(operator)).Arn).toBe(operator.arn);
+      expect(systemClock.monotonic() - before).toBeGreaterThanOrEqual(1_800);
+    });
+
+    test('stops in the middle of an answer to a call that AWS has carried out', async () => {
+      const before = aws.gateway.issued().length;
+      aws.gateway.fail({ action: 'AssumeRole', with: 'frozen', times: 1 });
+      const frozen = withDeadline(systemClock, 1_000, undefined, (abortSignal) =>
+        clients.sts(operator).send(new AssumeRoleCommand({ RoleArn: app, RoleSessionName: 'test' }), { abortSignal }),
+      );
+      expect(await refusalOf(frozen)).toMatchObject({ code: 'AbortError' });
+      expect(aws.gateway.issued()).toHaveLength(before + 1);
     });
 
     test('fails a share of the calls, the same ones for the same seed', async () => {

@@ -51,6 +51,8 @@ export interface CallRecord {
 
 /** Which calls; a field left out matches all. `role` and `caller` are ARNs, or names without account and path. */
 export interface CallFilter {
+  /** Text in the ARN of the role or of the caller, or in the caller's subject. */
+  about?: string;
   service?: string;
   action?: string;
   role?: string;
@@ -67,8 +69,9 @@ export interface Triple {
 
 /** Whether the record is one of those that the filter means. */
 export function matches(record: CallRecord, filter: CallFilter): boolean {
-  const { service, action, region, role, caller } = filter;
+  const { service, action, region, role, caller, about } = filter;
   return (
+    (about === undefined || `${record.role} ${record.caller}`.includes(about)) &&
     (service === undefined || service === record.service) &&
     (action === undefined || action === record.action) &&
     (region === undefined || region === record.region) &&

@@ -49,6 +49,12 @@ const namespaces: Readonly<Record<string, string>> = {
 
 /** The refusal as the protocol writes it. The JSON protocols answer every client error but REST's with HTTP 400. */
 export function refusalAnswer(refusal: Refusal, protocol: Protocol, service: string): Answer {
+  const answer = inWords(refusal, protocol, service);
+  const retryAfter = refusal.status === 429 ? { 'retry-after': '1' } : {};
+  return { ...answer, headers: { ...answer.headers, ...retryAfter } };
+}
+
+function inWords(refusal: Refusal, protocol: Protocol, service: string): Answer {
   const requestId = randomUUID();
   if (protocol === 'query') return queryError(refusal, service, requestId);
   if (protocol === 's3') return s3Error(refusal, requestId);

@@ -1,7 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { sleep, systemClock } from '../../../lib/clock.ts';
 import { reset } from '../reset.ts';
 import type { Answer } from './call.ts';
 import { NoAnswer } from './faults.ts';
+
+const SLOW_PIECES = 20;
+const SLOW_MS = 2_000;
 
 /** A small HTTP server on a free port of 127.0.0.1. */
 export interface LoopbackServer {
@@ -43,7 +47,18 @@ export async function serveLoopback(
 function write(response: ServerResponse, answer: Answer, now: number): void {
   const date = new Date(now).toUTCString();
   response.writeHead(answer.status, { ...answer.headers, date, 'content-length': answer.body.length });
-  response.end(answer.body, () => answer.onAnswered?.());
+  if (answer.pace === 'frozen') response.write(answer.body.subarray(0, answer.body.length / 2));
+  else if (answer.pace === 'slow') void writeSlowly(response, answer.body);
+  else response.end(answer.body, () => answer.onAnswered?.());
+}
+
+async function writeSlowly(response: ServerResponse, body: Buffer): Promise<void> {
+  const size = Math.ceil(body.length / SLOW_PIECES);
+  for (let at = 0; at < body.length && !response.destroyed; at += size) {
+    response.write(body.subarray(at, at + size));
+    await sleep(systemClock, SLOW_MS / SLOW_PIECES);
+  }
+  response.end();
 }
 
 function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {

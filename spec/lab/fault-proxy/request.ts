@@ -1,6 +1,13 @@
 /** The verbs of Kubernetes authorization that clients of ours use. */
 export type KubeVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
+const reading: readonly string[] = ['get', 'list', 'watch'];
+
+/** Whether a verb changes nothing. */
+export function isRead(verb: string): boolean {
+  return reading.includes(verb);
+}
+
 /** A request to an API server, in the terms of Kubernetes authorization. */
 export interface KubeRequest {
   verb: KubeVerb;
@@ -22,9 +29,9 @@ export function kubeRequest(method: string, url: string): KubeRequest {
   const isNamespaced = below[0] === 'namespaces' && below.length > 2;
   const [plural = '', name, subresource] = isNamespaced ? below.slice(2) : below;
   const isWatch = searchParams.get('watch') === 'true';
-  const reading = isWatch ? 'watch' : name === undefined ? 'list' : 'get';
+  const read = isWatch ? 'watch' : name === undefined ? 'list' : 'get';
   return {
-    verb: verbs[method] ?? reading,
+    verb: verbs[method] ?? read,
     resource: subresource === undefined ? plural : `${plural}/${subresource}`,
     ...(isNamespaced && below[1] !== undefined && { namespace: below[1] }),
     ...(name !== undefined && { name }),
