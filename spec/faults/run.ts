@@ -53,7 +53,7 @@ class Trial {
     name: ScenarioName;
     plan: Plan | undefined;
     ns: TestNamespace;
-    keys: Keys;
+    keys: Keys & { arn: string };
     proxy: FaultProxy;
     subject: Subject;
     recording: Recording;

@@ -26,7 +26,7 @@ export interface Scenario {
   racy?: string;
   /** Seconds that the first session lives, default as long as it was asked for. */
   firstSessionSeconds?: number;
-  /** The grant is missing while a session ends, so that a Secret may be taken out or stand with what has ended. */
+  /** AWS denies what is asked for until a session has ended, so that a Secret may be emptied or stand with what has ended. */
   isDenied?: boolean;
   /** Before the operator starts. */
   prepare?(site: Site): Promise<unknown>;
@@ -96,20 +96,21 @@ export const scenarios = {
     isReached: (found) => isVended('app')(found) && lifeMs(found) > 120_000,
   },
   scrub: {
-    what: 'a session ends without a grant, is taken out, and the grant comes back',
+    what: 'a session ends while the role does not trust the operator, and is taken out until it does again',
     firstSessionSeconds: 15,
     isDenied: true,
     async act(site) {
+      await site.closeRole();
       await site.change({ spec: { onExpiry: 'Scrub' } });
-      await site.revoke();
       await site.until('Scrubbed', ({ object }) => reasonOf(object, 'Scrubbed') !== undefined);
-      await site.grant();
+      await site.openRole();
+      await site.askForRefresh();
     },
     isReached: (found) => isVended('app')(found) && lifeMs(found) > 120_000,
   },
   refresh: {
     what: 'a refresh is asked for',
-    act: (site) => site.change({ metadata: { annotations: { [annotations.refreshRequestedAt]: 'now' } } }),
+    act: (site) => site.askForRefresh(),
     isReached: (found) => isVended('app')(found) && found.object?.status?.lastHandledRefreshRequest === 'now',
   },
   rollout: {

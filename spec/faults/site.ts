@@ -1,4 +1,5 @@
 import type { AWSAssumeRole, AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
+import { annotations } from '../../lib/api/names.ts';
 import type { RestartTarget } from '../../lib/api/rollout-restart.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
@@ -7,7 +8,14 @@ import { leaveBehind, OLDER_DURATION_SECONDS } from '../controllers/aws-assume-r
 import { objectOf, tripleOf } from '../controllers/aws-assume-role/support.ts';
 import { workload } from '../controllers/aws-assume-role/workloads.ts';
 import { keysOf, TestClients } from '../lab/aws/test-clients.ts';
-import { type AttachedControlPlane, expectSuccess, type Keys, type LabAws, type TestNamespace } from '../lab/index.ts';
+import {
+  type AttachedControlPlane,
+  expectSuccess,
+  type Keys,
+  type LabAws,
+  type TestNamespace,
+  trustPrincipals,
+} from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Ground } from './ground.ts';
 import { hopName } from './identity.ts';
@@ -26,7 +34,7 @@ export interface SiteOptions {
   ground: Pick<Ground, 'plane' | 'aws'>;
   ns: TestNamespace;
   /** Of the user that the operator is. */
-  keys: Keys;
+  keys: Keys & { arn: string };
   subject: Subject;
   /** Whether the time of a subject that waits in vain may be put forward. */
   mayPutForward: () => boolean;
@@ -38,7 +46,7 @@ export class Site {
   readonly #plane: AttachedControlPlane;
   readonly #aws: LabAws;
   readonly #ns: TestNamespace;
-  readonly #keys: Keys;
+  readonly #keys: Keys & { arn: string };
   readonly #subject: Subject;
   readonly #mayPutForward: () => boolean;
 
@@ -87,6 +95,10 @@ export class Site {
     return this.#ok('DELETE', `${this.#objects}/app`);
   }
 
+  askForRefresh(): Promise<unknown> {
+    return this.change({ metadata: { annotations: { [annotations.refreshRequestedAt]: 'now' } } });
+  }
+
   changeSecret(patch: object): Promise<unknown> {
     return this.#ok('PATCH', `${this.#secrets}/app`, patch);
   }
@@ -116,6 +128,15 @@ export class Site {
     const spec = { namespaces: { names: [this.namespace] }, roles: ['arn:self:iam::self:role/*'] };
     const type = { apiVersion: 'rolevend.dev/v1alpha1', kind: 'RoleGrant' };
     return this.#ok('POST', GRANTS, { ...type, metadata: { name: this.namespace }, spec });
+  }
+
+  /** The role trusts somebody else from now on. */
+  closeRole(): Promise<unknown> {
+    return this.#aws.updateTrust(this.namespace, trustPrincipals(`arn:aws:iam::${this.#aws.accountId}:user/admin`));
+  }
+
+  openRole(): Promise<unknown> {
+    return this.#aws.updateTrust(this.namespace, trustPrincipals(this.#keys.arn));
   }
 
   revoke(): Promise<unknown> {
