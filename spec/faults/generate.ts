@@ -15,7 +15,7 @@ interface Kind {
 }
 
 /** In how many scenarios each fault is tried at each kind of request. */
-const SCENARIOS_EACH = 3;
+const SCENARIOS_EACH = 2;
 
 const killing = ['kill-before', 'kill-applied', 'kill-after'] as const;
 /** What a watch that runs can have. */

@@ -9,7 +9,7 @@ import type { Ground } from './ground.ts';
 import { endState, type History, type Note } from './history.ts';
 import { giveIdentity, hopName } from './identity.ts';
 import { isKill, type Plan } from './plan.ts';
-import { isVended, type Scenario, type ScenarioName, SERVICE_ACCOUNT, scenarioOf } from './scenarios.ts';
+import { isVended, type Scenario, type ScenarioName, scenarioOf } from './scenarios.ts';
 import { LIMIT_MS, Site } from './site.ts';
 import { InnerSubject, idle, ProcessSubject, type Subject } from './subject.ts';
 
@@ -80,7 +80,6 @@ class Trial {
       startFaultProxy(plane),
       recordSecrets(ground, { ns }),
     ]);
-    await ns.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: SERVICE_ACCOUNT } });
     const kubeconfig = await writeKubeconfig(program.directory, { server: proxy.url, caFile: plane.caFile }, { token });
     const options = { aws, keys, kubeconfig, namespace: ns.name, leaderElect: scenarioOf(name).leaderElect ?? false };
     const subject = needsTime(plan) ? new InnerSubject(options) : new ProcessSubject(program, options);

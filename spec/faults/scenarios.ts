@@ -75,6 +75,7 @@ export const scenarios = {
   account: {
     what: 'an object is created whose identity is a ServiceAccount',
     fromStart: true,
+    prepare: (site) => site.createAccount(SERVICE_ACCOUNT),
     act: (site) => site.create({ auth: { type: 'ServiceAccount', serviceAccountRef: { name: SERVICE_ACCOUNT } } }),
     isReached: isVended('app'),
   },

@@ -120,6 +120,11 @@ export class Site {
     return targets;
   }
 
+  createAccount(name: string): Promise<unknown> {
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } };
+    return this.#ok('POST', `/api/v1/namespaces/${this.namespace}/serviceaccounts`, account);
+  }
+
   removeSecret(): Promise<unknown> {
     return this.#ok('DELETE', `${this.#secrets}/app`);
   }
