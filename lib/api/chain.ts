@@ -22,7 +22,7 @@ export const chain = z
   .array(ruled(fields, [transitiveRule]))
   .max(MAX_HOPS)
   .meta({
-    description: `Roles to assume one after the other before the role of this object, each with the session of the one before. A RoleGrant has to allow each of them, and each has to trust the one before. Their sessions live 15 minutes and are kept nowhere. The session of this object then lives 3600 seconds at most (role chaining). Default: none. At most ${MAX_HOPS}.`,
+    description: `Roles to assume one after the other before the role of this object, each with the session of the one before. A RoleGrant has to allow each of them (none where auth.type is ServiceAccount), and each has to trust the one before. Their sessions live 15 minutes and are kept nowhere. The session of this object then lives 3600 seconds at most (role chaining). Default: none. At most ${MAX_HOPS}.`,
   });
 
 /** One role on the way, as it is written. */

@@ -134,7 +134,7 @@ export const roleGrantSpecSchema = z
     }),
     tenantTagKeys: z.array(tagKey('tenantTagKeys')).max(50).optional().meta({
       description:
-        'Keys of the session tags that objects may set; others are denied. Compared letter by letter. Default: none. At most 50, of 1 to 128 letters, digits, blanks and _.:/=+@- (STS).',
+        'Keys of the session tags that objects may set, also those that a hop of a chain hands on to the role; others are denied. Compared letter by letter. Default: none. At most 50, of 1 to 128 letters, digits, blanks and _.:/=+@- (STS).',
     }),
   })
   .meta({

@@ -151,7 +151,7 @@ export const transitiveTagKeys = z
   .array(z.string().min(1).max(MAX_TAG_KEY))
   .max(MAX_TAGS)
   .meta({
-    description: `Keys of sessionTags that go on to every session made from this one. Default: none. At most ${MAX_TAGS}.`,
+    description: `Keys of sessionTags that go on to every session made from this one. In a hop of a chain they must be allowed for each role after it, too. Default: none. At most ${MAX_TAGS}.`,
   });
 
 /** The fields of a spec that shape its session. */

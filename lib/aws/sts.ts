@@ -154,7 +154,7 @@ function sessionInput(input: SessionInput) {
     RoleSessionName: input.sessionName,
     DurationSeconds: input.durationSeconds,
     ...(sessionPolicy !== undefined && { Policy: sessionPolicy }),
-    ...(policyArns !== undefined && { PolicyArns: policyArns.map((arn) => ({ arn })) }),
+    ...(policyArns?.length && { PolicyArns: policyArns.map((arn) => ({ arn })) }),
   };
 }
 
@@ -166,7 +166,7 @@ function assumeRoleInput(input: AssumeRoleInput): AssumeRoleCommandInput {
     ...(externalId !== undefined && { ExternalId: externalId }),
     ...(sourceIdentity !== undefined && { SourceIdentity: sourceIdentity }),
     ...(tags.length > 0 && { Tags: tags }),
-    ...(transitiveTagKeys !== undefined && { TransitiveTagKeys: [...transitiveTagKeys] }),
+    ...(transitiveTagKeys?.length && { TransitiveTagKeys: [...transitiveTagKeys] }),
   };
 }
 

@@ -1,9 +1,9 @@
 import type { AWSAssumeRoleSpec } from '../api/aws-assume-role.ts';
 import type { RoleGrant, Terms } from '../api/role-grant.ts';
-import { evaluate, type GrantDecision, type GrantRequest } from './grants.ts';
+import { evaluate, type GrantDecision, type GrantRequest, type InheritedTag } from './grants.ts';
 
 /** Who asks for a role, and by which way. */
-export interface ChainRequest extends Omit<GrantRequest, 'hop'> {
+export interface ChainRequest extends Omit<GrantRequest, 'hop' | 'inheritedTags'> {
   spec: GrantRequest['spec'] & Pick<AWSAssumeRoleSpec, 'chain'>;
 }
 
@@ -23,9 +23,11 @@ export type ChainDecision =
 /** As `evaluate`, for every hop of the chain and then for the role itself. */
 export function evaluateChain(grants: Iterable<RoleGrant>, request: ChainRequest): ChainDecision {
   const all = [...grants];
-  const hops = (request.spec.chain ?? []).map(({ roleArn, sessionTags }, hop): GrantRequest => {
+  const chain = request.spec.chain ?? [];
+  const hops = chain.map(({ roleArn, sessionTags }, hop): GrantRequest => {
     const { sessionTags: _, ...spec } = request.spec;
-    return { ...request, roleArn, hop, spec: { ...spec, ...(sessionTags && { sessionTags }) } };
+    const inheritedTags = handedOn(chain.slice(0, hop));
+    return { ...request, roleArn, hop, inheritedTags, spec: { ...spec, ...(sessionTags && { sessionTags }) } };
   });
   const hopTerms: Terms[] = [];
   const granted: { roleArn: string; grants: string[] }[] = [];
@@ -35,8 +37,15 @@ export function evaluateChain(grants: Iterable<RoleGrant>, request: ChainRequest
     hopTerms.push(decision.terms);
     granted.push({ roleArn: asked.roleArn, grants: decision.grants });
   }
-  const decision = evaluate(all, request);
+  const decision = evaluate(all, { ...request, inheritedTags: handedOn(chain) });
   if (!decision.allowed) return decision;
   const { terms, grants: names } = decision;
   return { allowed: true, terms, hopTerms, granted: [...granted, { roleArn: request.roleArn, grants: names }] };
+}
+
+/** The tags that these hops give to every session after them. */
+function handedOn(hops: NonNullable<AWSAssumeRoleSpec['chain']>): InheritedTag[] {
+  return hops.flatMap(({ sessionTags = {}, transitiveTagKeys = [] }, hop) =>
+    transitiveTagKeys.filter((key) => Object.hasOwn(sessionTags, key)).map((key) => ({ key, hop })),
+  );
 }

@@ -56,7 +56,13 @@ export function fieldProblem(
   terms: Terms,
   request: GrantRequest,
 ): GrantDecision | undefined {
-  const ofSession: Check[] = [secretTypeProblem, sessionNameProblem, sourceIdentityProblem, tagProblem];
+  const ofSession: Check[] = [
+    secretTypeProblem,
+    sessionNameProblem,
+    sourceIdentityProblem,
+    tagProblem,
+    inheritedTagProblem,
+  ];
   for (const check of [authProblem, ...(isSignedByOperator(request.spec) ? ofSession : [])]) {
     const found = check(terms, request);
     if (found === undefined) continue;
@@ -126,5 +132,17 @@ function tagProblem(terms: Terms, { spec: { sessionTags = {} }, hop }: GrantRequ
     problem: `sessionTags may not set ${others.sort().join(', ')}`,
     fix: 'remove it, or add the key to spec.tenantTagKeys',
     isReason: ({ tenantTagKeys }) => others.some((key) => tenantTagKeys?.includes(key) === false),
+  };
+}
+
+/** A tag of a hop that is handed on counts as one of every session after it. */
+function inheritedTagProblem(terms: Terms, { inheritedTags = [] }: GrantRequest): Problem | undefined {
+  const found = inheritedTags.find(({ key }) => !terms.tenantTagKeys.includes(key));
+  if (found === undefined) return undefined;
+  return {
+    field: `spec.chain[${found.hop}].transitiveTagKeys`,
+    problem: `transitiveTagKeys of chain[${found.hop}] may not hand on ${found.key}`,
+    fix: 'remove it, or add the key to spec.tenantTagKeys',
+    isReason: ({ tenantTagKeys }) => tenantTagKeys?.includes(found.key) === false,
   };
 }

@@ -5,6 +5,13 @@ import { combine, fieldProblem, isSignedByOperator } from './grant-terms.ts';
 import { matchSelector } from './label-selector.ts';
 import { matchGlob, matchRole } from './role-pattern.ts';
 
+/** A transitive tag of a session on the way. */
+export interface InheritedTag {
+  key: string;
+  /** Index of the hop in `spec.chain` that sets it. */
+  hop: number;
+}
+
 /** Who asks for which role, and what the object sets that grants may restrict. */
 export interface GrantRequest {
   namespace: string;
@@ -16,6 +23,8 @@ export interface GrantRequest {
   roleArn: string;
   /** Index of the hop in `spec.chain`; undefined for the role of the object itself. */
   hop?: number;
+  /** Tags that earlier hops of the chain hand on to this session too. Default: none. */
+  inheritedTags?: readonly InheritedTag[];
   /** The operator's own identity: what `self` in a pattern stands for. */
   self: { accountId: string; partition: string };
   /** The spec of the object, with the tags of the hop in place of its own; only the fields that terms restrict are read. */

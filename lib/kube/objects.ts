@@ -95,6 +95,11 @@ export function withoutManagedFields<T extends KubeObject>(object: T): T {
   return { ...object, metadata };
 }
 
+/** Whether finalizers would keep the object for a while after its deletion. */
+export function isFinalized({ finalizers = [] }: ObjectMeta): boolean {
+  return finalizers.length > 0;
+}
+
 /** Whether the object waits for its finalizers to go. */
 export function isDeleting(object: KubeObject): boolean {
   return object.metadata.deletionTimestamp !== undefined;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ResolvedSpec } from '../api/aws-assume-role.ts';
 import type { Issued } from '../api/credentials.ts';
+import type { SecretType } from '../api/secret-type.ts';
 import { RolevendError } from '../errors.ts';
 import { dockerConfigData } from './docker-config.ts';
 import { envData } from './env.ts';
@@ -38,7 +39,12 @@ export function render(spec: Form, issued: Issued): SecretContent {
     ...templateData(spec.template, issued),
   };
   refuseLarge(data);
-  return { type: spec.secretType === 'EcrDockerConfigJson' ? 'kubernetes.io/dockerconfigjson' : 'Opaque', data };
+  return { type: kubernetesType(spec.secretType), data };
+}
+
+/** The type of the Secret in Kubernetes. */
+export function kubernetesType(secretType: SecretType): KubernetesSecretType {
+  return secretType === 'EcrDockerConfigJson' ? 'kubernetes.io/dockerconfigjson' : 'Opaque';
 }
 
 /** Nothing but many templates with many names comes near the limit. */

@@ -48,6 +48,33 @@ describe('a chain', () => {
     });
   });
 
+  it('is denied where a hop hands on a tag that a role after it does not allow, and not for tags that stay there', () => {
+    const sessionTags = { team: 'a', stage: 'x' };
+    const chain = (transitiveTagKeys: string[]) => [
+      { roleArn: ONE, sessionTags, transitiveTagKeys },
+      { roleArn: TWO, sessionTags: { team: 'b' } },
+    ];
+    const allowed = instead('one', { tenantTagKeys: ['stage', 'team'] });
+    const decide = (keys: string[], grants = allowed) => evaluateChain(grants, request({ chain: chain(keys) }));
+    expect([decide([]).allowed, decide(['stage']), decide(['team'])]).toEqual([
+      true,
+      expect.objectContaining({
+        field: 'spec.chain[0].transitiveTagKeys',
+        message: expect.stringContaining(
+          `transitiveTagKeys of chain[0] may not hand on stage for namespace team-a and role ${TWO}`,
+        ),
+      }),
+      expect.objectContaining({
+        field: 'spec.chain[0].transitiveTagKeys',
+        message: expect.stringContaining(
+          `transitiveTagKeys of chain[0] may not hand on team for namespace team-a and role ${TARGET}`,
+        ),
+      }),
+    ]);
+    const everywhere = allowed.map((one) => ({ ...one, spec: { ...one.spec, tenantTagKeys: ['stage', 'team'] } }));
+    expect(decide(['stage', 'team'], everywhere).allowed).toBe(true);
+  });
+
   it('is denied for the tags of a hop under the name of that hop, and not for those of another role', () => {
     expect(evaluateChain(instead('two', { tenantTagKeys: ['stage'] }), request())).toMatchObject({
       allowed: false,

@@ -3,12 +3,12 @@ import { annotations } from '../../api/names.ts';
 import { dnsNameRules } from '../../api/patterns.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isNotFound } from '../../kube/errors.ts';
-import { type KubeObject, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
+import { isFinalized, type KubeObject, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
 import type { Store } from '../../kube/store.ts';
 import { digest } from '../../secrets/render.ts';
 import { type Ownership, ownershipOf } from './ownership.ts';
 import type { SecretState } from './plan.ts';
-import { adoptedTypes, elderClaim, otherType, outranked, type Refusal, refusal } from './refusal.ts';
+import { adoptedTypes, elderClaim, finalized, otherType, outranked, type Refusal, refusal } from './refusal.ts';
 import type { Secret } from './secret.ts';
 import { assumedRecord, type SessionRecord } from './session-record.ts';
 import { trustedRecord } from './trusted-record.ts';
@@ -79,6 +79,7 @@ async function adoptionRefusal(
   o: InspectOptions,
 ): Promise<Refusal | undefined> {
   const { secretName: name } = object.spec;
+  if (isFinalized(meta)) return finalized(name);
   const claims = claimsOf(object, o);
   // Somebody took the owner off a Secret that another object wrote, and that will put it right.
   const writer = claims.find(({ status }) => status?.secretRef?.uid === meta.uid);

@@ -5,9 +5,9 @@ import type { IssueRequest } from '../../credentials/request.ts';
 import { describeError, isAbort, RolevendError } from '../../errors.ts';
 import { isNamespaceTerminating, KubeError } from '../../kube/errors.ts';
 import { isLeaseLost } from '../../kube/lease.ts';
-import { withoutManagedFields } from '../../kube/objects.ts';
+import { isFinalized, secrets, withoutManagedFields } from '../../kube/objects.ts';
 import { lifeOf } from '../../secrets/life.ts';
-import { digest, render } from '../../secrets/render.ts';
+import { digest, kubernetesType, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
 import { judge } from './inspect.ts';
 import { repaired } from './memory.ts';
@@ -22,9 +22,10 @@ import {
   type VendingContext,
 } from './pass.ts';
 import { type IssueReason, isSameRequest } from './plan.ts';
+import type { Secret } from './secret.ts';
 import { desiredMetadata } from './secret-metadata.ts';
 import { type SessionRecord, sessionAnnotations } from './session-record.ts';
-import { ForeignSecretError, writeSecret } from './write.ts';
+import { ending, ForeignSecretError, writeSecret } from './write.ts';
 
 /**
  * Issues a credential and writes it. What goes wrong is remembered in the pass's memory, where back-off and status find it.
@@ -52,6 +53,7 @@ export async function issue(
   context.fence();
   noteAttempt(pass, reason, context);
   try {
+    await refuseKept(pass, context);
     const result = await issuer.issue(request, pass.signal);
     await store(pass, recordOf(result, request, pass), result, context);
     pass.clamps = result.clamps;
@@ -63,6 +65,14 @@ export async function issue(
     // Somebody made a Secret of this name meanwhile; the next look says what that means.
     if (!(error instanceof ForeignSecretError)) noteFailure(pass, reason, error, context);
   }
+}
+
+/** Throws where the Secret has to be made anew and its finalizers would keep it: AWS need not be asked for that. */
+async function refuseKept({ seen, spec, object, signal }: Pass, { client }: VendingContext): Promise<void> {
+  if (seen.meta === undefined || !isFinalized(seen.meta)) return;
+  const ref = { namespace: object.metadata.namespace, name: spec.secretName };
+  const { type, immutable } = seen.live ?? (await client.get<Secret>(secrets, ref, { signal }));
+  if (immutable === true || type !== kubernetesType(spec.secretType)) throw ending(ref);
 }
 
 /** Whether nothing failed and the work only ends here. */

@@ -29,6 +29,13 @@ export function otherType(name: string): Refusal {
   return refused(`Secret "${name}" exists, and only those of type ${types} are taken over; ${WAYS_OUT}`);
 }
 
+/** Taking it over may mean to make it anew, which would delete it for good and leave nothing in its place. */
+export function finalized(name: string): Refusal {
+  return refused(
+    `Secret "${name}" exists, and its finalizers keep it from being taken over; remove them, or ${WAYS_OUT}`,
+  );
+}
+
 /** An older object goes first. */
 export function outranked(name: string, elder: AWSAssumeRole): Refusal {
   return conflict(`AWSAssumeRole "${elder.metadata.name}" names Secret "${name}", too, and is older, so it goes first`);

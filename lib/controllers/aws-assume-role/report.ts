@@ -11,7 +11,7 @@ import { restartProblem } from './restart-plan.ts';
 import { isScrubbed } from './scrub-state.ts';
 import { uidOf } from './secret.ts';
 import type { SessionRecord } from './session-record.ts';
-import { statusOf, statusPatch, type View } from './status.ts';
+import { FAILURE_STATUS_MS, statusOf, statusPatch, type View } from './status.ts';
 import { isWorthAPass, keptObject } from './watch.ts';
 
 /** Writes the status that follows from what the pass knows, if it says anything new, and the Events that go with it. */
@@ -103,17 +103,24 @@ function obstacleFailure(pass: Pass, now: number): Failure | undefined {
   const { asked, spec, object } = pass;
   if (asked.obstacle === undefined || spec.suspend || pass.seen.blocked) return undefined;
   if (!asked.obstacle.permanent && !needsIssue(pass, now)) return undefined;
-  return {
-    ...asked.obstacle,
-    count: 1,
-    lastAttemptAt: since(object, asked.obstacle, now),
-    generation: object.metadata.generation ?? 0,
-  };
+  const told = toldObstacle(object, asked.obstacle, now) ?? { lastAttemptAt: now };
+  return { ...asked.obstacle, ...told, count: 1, generation: object.metadata.generation ?? 0 };
 }
 
-/** The time since when the status tells of this obstacle, so that it does not change with every pass. */
-function since({ status }: AWSAssumeRole, obstacle: Obstacle, now: number): number {
-  return (status?.lastErrorCode === obstacle.code ? parseTime(status.lastAttemptAt) : undefined) ?? now;
+/**
+ * Time and text with which the status tells of this obstacle, where they stay: so that the time does not change with every
+ * pass, nor the text of an identity that is looked for again and again, which may name a request, more than once a minute.
+ */
+function toldObstacle(
+  { status }: AWSAssumeRole,
+  { code, message, permanent }: Obstacle,
+  now: number,
+): Pick<Failure, 'message' | 'lastAttemptAt'> | undefined {
+  const lastAttemptAt = parseTime(status?.lastAttemptAt);
+  const told = findCondition(status?.conditions, 'Refreshed');
+  if (status?.lastErrorCode !== code || told === undefined || lastAttemptAt === undefined) return undefined;
+  const isKept = told.message === message || (!permanent && now - lastAttemptAt < FAILURE_STATUS_MS);
+  return isKept ? { message: told.message, lastAttemptAt } : undefined;
 }
 
 /** The version tells our own writes, so that of a Secret still to be repaired or taken over never enters the status. */

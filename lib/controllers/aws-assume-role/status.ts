@@ -184,7 +184,7 @@ function condition(type: ConditionType, status: Condition['status'], reason: str
 }
 
 /** Longest time in milliseconds that a status may be behind while the same failure goes on. */
-const FAILURE_STATUS_MS = 60_000;
+export const FAILURE_STATUS_MS = 60_000;
 
 /**
  * The merge patch that turns `before` into `after`, or undefined where nothing that matters differs: while a failure
@@ -201,9 +201,10 @@ export function statusPatch(before: AWSAssumeRoleStatus | undefined, after: AWSA
   return onlyTexts(patch, before, after) && isRecent(before, after) ? undefined : patch;
 }
 
-/** Whether a patch says no more than that the same failure came again. */
+/** Whether a patch says no more than that the same failure came again. What was not tried again, as a denial, has news. */
 function onlyTexts(patch: object, before: AWSAssumeRoleStatus | undefined, after: AWSAssumeRoleStatus): boolean {
   if (after.lastErrorCode === undefined || before?.lastErrorCode !== after.lastErrorCode) return false;
+  if ((after.consecutiveFailures ?? 0) <= (before.consecutiveFailures ?? 0)) return false;
   const textless = (conditions: Condition[] = []) => conditions.map((c) => ({ ...c, message: '' }));
   return Object.keys(patch).every(
     (key) =>

@@ -117,7 +117,8 @@ async function recreate(desired: DesiredSecret, current: ObjectMeta, o: WriteOpt
   }
 }
 
-function ending(ref: ObjectRef): RolevendError {
+/** What keeps a Secret from being made anew. */
+export function ending(ref: ObjectRef): RolevendError {
   const message = `Secret ${keyOf(ref)} has to be replaced, but finalizers keep the old one; remove them from its metadata.finalizers`;
   return new RolevendError(message, { code: 'SecretEnding', consequence: 'retry' });
 }

@@ -101,6 +101,7 @@ describe('adoption: IfUnowned', () => {
       { type: 'kubernetes.io/tls', stringData: { 'tls.crt': 'c', 'tls.key': 'k' } },
       {},
     ],
+    ['that finalizers keep', 'kept', {}, { finalizers: ['example.org/keep'] }],
     ['with an owner of another kind', 'owned', {}, { finalizers: ['example.org/keep'], ownerReferences: [web] }],
     ['that names another object', 'noted', {}, { annotations: { 'rolevend.dev/owner': 'gone' } }],
   ])('refuses one %s', async (_what, name, change, metadata) => {
@@ -111,9 +112,16 @@ describe('adoption: IfUnowned', () => {
     await scene.condition(name, 'Stalled', 'True', 'AdoptionRefused');
     const after = await scene.secret(name);
     // The garbage collector may have met the owner that does not exist; the operator changed nothing.
-    expect({ data: after?.data, managed: after?.metadata.labels?.['rolevend.dev/managed'] }).toEqual({
+    const { deletionTimestamp: ending, labels = {} } = after?.metadata ?? {};
+    const isOwned = name === 'owned';
+    expect({
+      data: after?.data,
+      managed: labels['rolevend.dev/managed'],
+      ending: isOwned ? undefined : ending,
+    }).toEqual({
       data,
       managed: undefined,
+      ending: undefined,
     });
     expect(assumptions(stage, scene, name)).toEqual([]);
     await patch(scene, `secret/${name}`, { metadata: { finalizers: null } });

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
 import { type Account, type TrustStatement, trustPrincipals, trustServiceAccount } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { findLeaks } from '../../support/leaks.ts';
@@ -163,8 +164,25 @@ describe('a chain', () => {
     const message = messageOf(await settled(at, 'app', denied), 'Granted');
     expect(message).toContain(`namespace ${at.ns.name} may not use role ${hops[1]}`);
     expect(calls()).toEqual([]);
-    await grant(stage, at, 1, { roles: [partners] });
+    await grant(stage, at, 1, { roles: [hops[1]] });
+    await eventually('the message to name the next role', async () =>
+      messageOf((await at.get('app')) as AWSAssumeRole, 'Granted').includes(`may not use role ${hops[2]}`),
+    );
+    await grant(stage, at, 2, { roles: [partners] });
     await settled(at, 'app', issued);
+  });
+
+  test('is denied where a hop would hand on a tag that the role after it does not allow, and AWS is not asked', async () => {
+    const at = await openWith({ roles: [`arn:self:iam::self:role/hops/*`, partners], tenantTagKeys: ['team'] });
+    await grant(stage, at, 1, { roles: ['arn:self:iam::self:role/target'] });
+    const [first, ...rest] = chain();
+    const tagged = { ...first, sessionTags: { team: 'victims' }, transitiveTagKeys: ['team'] } as (typeof rest)[number];
+    await at.apply('app', { roleArn: target, chain: [tagged, ...rest], externalId: 'ext-target' });
+    const object = await settled(at, 'app', denied);
+    expect(messageOf(object, 'Granted')).toContain(
+      `transitiveTagKeys of chain[0] may not hand on team for namespace ${at.ns.name} and role ${target}`,
+    );
+    expect([await at.secret('app'), calls()]).toEqual([undefined, []]);
   });
 
   test('that a hop refuses names the two roles between which a statement lacks, and is mended with it', async () => {

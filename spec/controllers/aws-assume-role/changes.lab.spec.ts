@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { findCondition } from '../../../lib/api/conditions.ts';
 import { trustPrincipals } from '../../lab/aws/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type App, assumptions, eventsOf, openApp, patch } from './observe.ts';
+import { type App, assumptions, eventsOf, openApp, patch, requestRefresh } from './observe.ts';
 import { tripleOf } from './support.ts';
 
 const REGISTRY = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';
@@ -64,6 +65,28 @@ describe('a change of an AWSAssumeRole', () => {
       observed: 3,
       role: app.stage.aws.roleArn('other'),
     });
+  });
+
+  test('of its type costs no session while finalizers keep the old Secret, and is done when they are gone', async () => {
+    const { scene } = app;
+    await scene.apply('kept', {});
+    await scene.ready('kept');
+    await patch(scene, 'secret/kept', { metadata: { finalizers: ['example.org/keep'] } });
+    await patch(scene, 'aar/kept', { spec: { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: REGISTRY } });
+    const object = await scene.condition('kept', 'Refreshed', 'False', 'SecretEnding');
+    expect(findCondition(object.status?.conditions, 'Refreshed')?.message).toBe(
+      `Secret ${scene.ns.name}/kept has to be replaced, but finalizers keep the old one; remove them from its metadata.finalizers`,
+    );
+    const { metadata, type } = await secretOf('kept');
+    expect({ calls: calls('kept').length, ending: metadata.deletionTimestamp, type }).toEqual({
+      calls: 1,
+      ending: undefined,
+      type: 'Opaque',
+    });
+    await patch(scene, 'secret/kept', { metadata: { finalizers: null } });
+    await requestRefresh(scene, 'kept', 'now');
+    await eventually('the other type', async () => (await secretOf('kept')).type === 'kubernetes.io/dockerconfigjson');
+    expect(calls('kept')).toHaveLength(2);
   });
 
   test('of the labels and annotations for its Secret asks STS for nothing and takes dropped keys away', async () => {

@@ -117,6 +117,14 @@ describe('the time of the next refresh', () => {
 });
 
 describe('an obstacle', () => {
+  const telling = (code: string, message: string, ms: number) =>
+    role({
+      status: {
+        lastErrorCode: code,
+        lastAttemptAt: at(ms),
+        conditions: [{ type: 'Refreshed', status: 'False', reason: code, message, lastTransitionTime: at(ms) }],
+      },
+    });
   const asFailure = (obstacle: object, lastAttemptAt = now) => ({
     ...obstacle,
     count: 1,
@@ -136,8 +144,23 @@ describe('an obstacle', () => {
     ],
     [
       'keeps the time since when it stands',
-      { asked: denied, object: role({ status: { lastErrorCode: 'GrantDenied', lastAttemptAt: at(-HOUR) } }) },
+      { asked: denied, object: telling('GrantDenied', 'no grant', -HOUR) },
       asFailure(denied.obstacle, T0 - HOUR),
+    ],
+    [
+      'that is permanent has the text and time of now where its text changed',
+      { asked: denied, object: telling('GrantDenied', 'no grant at all', now - T0 - SECOND) },
+      asFailure(denied.obstacle),
+    ],
+    [
+      'that may pass keeps its text for a minute, since it may name a request',
+      { asked: lost, seen: { state: 'absent' }, object: telling('NoIdentity', 'request 1', now - T0 - 59 * SECOND) },
+      asFailure({ ...lost.obstacle, message: 'request 1' }, now - 59 * SECOND),
+    ],
+    [
+      'that may pass has the text of now after a minute',
+      { asked: lost, seen: { state: 'absent' }, object: telling('NoIdentity', 'request 1', now - T0 - MINUTE) },
+      asFailure(lost.obstacle),
     ],
     [
       'does not take the time of another failure',

@@ -156,6 +156,7 @@ describe('a failure that goes on', () => {
   it.each<[string, AWSAssumeRoleStatus, boolean]>([
     ['the same within a minute', failing(2, now + 59 * SECOND), false],
     ['the same with another text within a minute', failing(2, now + SECOND, 'request-2 got no answer'), false],
+    ['the same without another try, as a denial, with another text', failing(1, now, 'another role is missing'), true],
     ['the same after a minute', failing(5, now + MINUTE), true],
     [
       'another one within a minute',
