@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { boundedMap, mustMatch, ruled } from './rules.ts';
+import { boundedMap, mustMatch, mustNotMatch, ruled } from './rules.ts';
 import type { SecretType } from './secret-type.ts';
 
 /** What `output` means where the object does not say. */
@@ -83,6 +83,11 @@ const profile = ruled(z.string().max(64), [
   mustMatch(
     '^[A-Za-z0-9._@-]+$',
     "output.profile is empty or has characters that do not go into a file of profiles; use letters, digits and '._@-'",
+  ),
+  // botocore reads the first as values for all profiles; the JavaScript SDK keeps profiles in an object, which has the others.
+  mustNotMatch(
+    '^(DEFAULT|constructor|hasOwnProperty|isPrototypeOf|propertyIsEnumerable|toLocaleString|toString|valueOf|__.*__)$',
+    'output.profile is a name that an AWS SDK does not read as that of a profile; choose another one',
   ),
 ]);
 

@@ -33,12 +33,13 @@ export type Form = Pick<ResolvedSpec, 'secretType' | 'output' | 'template' | 'to
 export function render(spec: Form, issued: Issued): SecretContent {
   const own = Object.entries(ownData(spec, issued));
   const { keys } = spec.output;
+  const templates = templateData(spec.template, issued);
   const data = {
     ...Object.fromEntries(own.map(([key, value]) => [keys[key] ?? key, value])),
     ...extraData(spec.secretType, issued, spec.output),
-    ...templateData(spec.template, issued),
+    ...templates,
   };
-  refuseLarge(data);
+  refuseLarge(data, sizeOf(templates));
   return { type: kubernetesType(spec.secretType), data };
 }
 
@@ -47,12 +48,20 @@ export function kubernetesType(secretType: SecretType): KubernetesSecretType {
   return secretType === 'EcrDockerConfigJson' ? 'kubernetes.io/dockerconfigjson' : 'Opaque';
 }
 
-/** Nothing but many templates with many names comes near the limit. */
-function refuseLarge(data: Readonly<Record<string, string>>): void {
-  const bytes = Object.values(data).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+/** Nothing but many templates with many names, or many registries with long hosts, comes near the limit. */
+function refuseLarge(data: Readonly<Record<string, string>>, ofTemplates: number): void {
+  const bytes = sizeOf(data);
   if (bytes <= MAX_BYTES) return;
-  const message = `spec.template.data makes the Secret ${bytes} bytes large, more than the ${MAX_BYTES} that Kubernetes takes; use fewer names or templates`;
+  const [field, fix] =
+    ofTemplates > bytes / 2
+      ? ['spec.template.data', 'use fewer names or templates']
+      : ['spec.ecr.registries', 'name fewer registries, or fewer hosts in their urls'];
+  const message = `${field} makes the Secret ${bytes} bytes large, more than the ${MAX_BYTES} that Kubernetes takes; ${fix}`;
   throw new RolevendError(message, { code: 'InvalidSpec', consequence: 'stop' });
+}
+
+function sizeOf(data: Readonly<Record<string, string>>): number {
+  return Object.values(data).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
 /** The data of the type alone, under their default names. */

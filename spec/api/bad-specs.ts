@@ -340,6 +340,12 @@ const outputs: BadSpec[] = [
     field: 'spec.output.mountPath',
     says: 'not a path that can stand in a command',
   })),
+  ...['DEFAULT', '__proto__', 'constructor', 'toString'].map((profile) => ({
+    title: `the profile ${profile}`,
+    spec: having({ secretType: 'File', output: { profile } }),
+    field: 'spec.output.profile',
+    says: 'output.profile is a name that an AWS SDK does not read as that of a profile',
+  })),
   {
     title: 'a profile for single keys',
     spec: having({ output: { profile: 'x' } }),

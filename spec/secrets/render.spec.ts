@@ -80,6 +80,20 @@ describe('render', () => {
     const { logins: _, ...none } = issued();
     expect(() => render(form('EcrDockerConfigJson'), none)).toThrow(expect.objectContaining({ code: 'InvalidSpec' }));
   });
+
+  it('of more registries than a Secret may hold is refused under their field', () => {
+    const { logins, ...rest } = issued();
+    const login = (logins ?? [])[0] as NonNullable<typeof logins>[number];
+    const many = Array.from({ length: 400 }, (_, at) => ({ ...login, url: `${at}.${'h'.repeat(2_800)}` }));
+    expect(() => render(form('EcrDockerConfigJson'), { ...rest, logins: many })).toThrow(
+      expect.objectContaining({
+        code: 'InvalidSpec',
+        message: expect.stringMatching(
+          /^spec.ecr.registries makes the Secret \d+ bytes large, .* name fewer registries/,
+        ),
+      }),
+    );
+  });
 });
 
 describe('output', () => {
@@ -177,7 +191,8 @@ describe('template', () => {
       expect.objectContaining({
         code: 'InvalidSpec',
         consequence: 'stop',
-        message: expect.stringContaining('1048577'),
+        message:
+          'spec.template.data makes the Secret 1048577 bytes large, more than the 1048576 that Kubernetes takes; use fewer names or templates',
       }),
     );
   });

@@ -1,3 +1,4 @@
+import { annotations } from '../../api/names.ts';
 import { isThrottle } from '../../aws/errors.ts';
 import type { IssueResult } from '../../credentials/assume-role.ts';
 import { specHash } from '../../credentials/input-hash.ts';
@@ -55,7 +56,7 @@ export async function issue(
   try {
     await refuseKept(pass, context);
     const result = await issuer.issue(request, pass.signal);
-    await store(pass, recordOf(result, request, pass), result, context);
+    await store(pass, request, result, context);
     pass.clamps = result.clamps;
     pass.durationSeconds = result.effectiveDurationSeconds;
     noteSuccess(pass, reason, (clock.monotonic() - started) / 1000, context);
@@ -86,7 +87,8 @@ function noteAttempt({ memory, object }: Pass, reason: IssueReason, context: Ven
   memory.triedRequestAt = serverNow(context);
 }
 
-function recordOf(result: IssueResult, request: IssueRequest, pass: Pass): SessionRecord {
+/** @param dataSha256 of what the Secret is to hold */
+function recordOf(result: IssueResult, request: IssueRequest, pass: Pass, dataSha256: string): SessionRecord {
   const { session } = result;
   const { issuedAt, expiresAt } = lifeOf(pass.spec, result);
   const refresh = pass.memory.triedRequest ?? handledRefresh(pass);
@@ -101,13 +103,18 @@ function recordOf(result: IssueResult, request: IssueRequest, pass: Pass): Sessi
     specSha256: specHash(pass.object.spec),
     refreshSha256: refresh === undefined ? undefined : requestDigest(refresh),
     inputHash: request.inputHash,
-    ...(pass.spec.rolloutRestart.targets.length > 0 && replacesData(pass) && { restarts: true }),
+    ...(pass.spec.rolloutRestart.targets.length > 0 && isForRestart(pass, dataSha256) && { restarts: true }),
   };
 }
 
-/** Whether the session takes the place of data that workloads may hold. Where there were none yet, they wait for it. */
-function replacesData(pass: Pass): boolean {
-  return pass.seen.state !== 'absent' || hadSecret(pass);
+/**
+ * Whether the data take the place of others that workloads may hold. Where there were none yet, workloads wait for them;
+ * the same data, as of a template without anything secret, change nothing for a restart that is open or not.
+ */
+function isForRestart(pass: Pass, dataSha256: string): boolean {
+  const { state, meta, record } = pass.seen;
+  const isSame = state === 'intact' && meta?.annotations?.[annotations.dataSha256] === dataSha256;
+  return isSame ? record?.restarts === true : state !== 'absent' || hadSecret(pass);
 }
 
 /** Annotations and status hold whole seconds, and the due time must not move when it is computed from them. */
@@ -115,10 +122,12 @@ function wholeSeconds(ms: number): number {
   return Math.floor(ms / 1000) * 1000;
 }
 
-async function store(pass: Pass, record: SessionRecord, result: IssueResult, context: VendingContext): Promise<void> {
+async function store(pass: Pass, request: IssueRequest, result: IssueResult, context: VendingContext): Promise<void> {
   const { client, clock, objects, secrets } = context;
   const { type, data } = render(pass.spec, result);
-  const own = sessionAnnotations(record, digest(data));
+  const dataSha256 = digest(data);
+  const record = recordOf(result, request, pass, dataSha256);
+  const own = sessionAnnotations(record, dataSha256);
   const desired = {
     type,
     data,

@@ -38,6 +38,9 @@ function toldRecord(meta: ObjectMeta, { status = {} }: AWSAssumeRole): SessionRe
   const { assumedRoleArn, accessKeyId, packedPolicySizePercent, lastRequestId } = status;
   const refreshed = findCondition(status.conditions, 'Refreshed');
   const isLast = refreshed?.status === 'True';
+  // What was restarted before has not been for these data.
+  const held = meta.annotations?.[annotations.dataSha256];
+  const isRestartOpen = status.lastRestartDigest !== undefined && status.lastRestartDigest !== held;
   return {
     issuedAt,
     expiresAt,
@@ -47,6 +50,7 @@ function toldRecord(meta: ObjectMeta, { status = {} }: AWSAssumeRole): SessionRe
     requestId: isLast ? lastRequestId : undefined,
     generation: isLast ? refreshed.observedGeneration : undefined,
     inputHash: meta.annotations?.[annotations.inputHash],
+    ...(isRestartOpen && { restarts: true }),
     assumed: accessKeyId === undefined,
   };
 }

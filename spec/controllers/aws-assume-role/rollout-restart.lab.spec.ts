@@ -143,6 +143,31 @@ describe('rolloutRestart', () => {
     await eventually('the restart', async () => (await restartsOf(deployment)) === 4);
   });
 
+  test('forgets none where somebody takes the annotation off that asks for it', async () => {
+    await renew('app', 'five');
+    expect(await restartsOf(deployment)).toBe(4);
+    await patch(scene, 'secret/app', { metadata: { annotations: { 'rolevend.dev/session': null } } });
+    await eventually('the repair', async () => {
+      const { annotations = {} } = (await scene.secret('app'))?.metadata ?? {};
+      return annotations['rolevend.dev/session'];
+    });
+    stage.clock.skip(2 * MINUTE);
+    await eventually('the restart', async () => (await restartsOf(deployment)) === 5);
+    expect((await state(deployment)).annotations?.['restart.rolevend.dev/app']).toBe(await digestOf('app'));
+  });
+
+  test('restarts nothing where a new session leaves the data as they were', async () => {
+    const still = target('Deployment', 'still');
+    await scene.ns.apply(workload(still));
+    const template = { data: { role: '${roleArn}' } };
+    const rolloutRestart = { targets: [still], minInterval: '2m' };
+    await scene.apply('still', { durationSeconds: 3600, secretType: 'Template', template, rolloutRestart });
+    await scene.ready('still');
+    const digest = await digestOf('still');
+    await renew('still', 'one');
+    expect([await digestOf('still'), await restartsOf(still)]).toEqual([digest, 0]);
+  });
+
   test('of one workload by two objects ends after one restart for each', async () => {
     const shared = target('Deployment', 'shared');
     await serve('left', [shared]);
