@@ -79,7 +79,7 @@ capabilities: {drop: [ALL]}
   "HTTP_PROXY" .Values.proxy.httpProxy
   "NO_PROXY" .Values.proxy.noProxy -}}
 {{- range $service, $url := .Values.aws.endpointUrls -}}
-{{- $_ := set $env (printf "AWS_ENDPOINT_URL_%s" (upper $service)) $url -}}
+{{- $_ := set $env (printf "AWS_ENDPOINT_URL_%s" (snakecase $service | upper)) $url -}}
 {{- end -}}
 {{- range $name, $value := $env }}
 {{- with $value }}

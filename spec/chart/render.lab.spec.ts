@@ -58,6 +58,7 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
       'aws.useDualstackEndpoint': true,
       'aws.endpointUrl': 'https://aws.example.com:8443/all',
       'aws.endpointUrls.sts': 'http://sts.example.com',
+      'aws.endpointUrls.ecrPublic': 'https://public.example.com',
       'proxy.httpsProxy': 'http://proxy.example.com:3128',
       'proxy.noProxy': '.example.com,10.0.0.0/8',
       clusterName: 'one',
@@ -69,6 +70,7 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
     expect(env).toEqual([
       { name: 'AWS_CA_BUNDLE', value: '/etc/rolevend/ca.crt' },
       { name: 'AWS_ENDPOINT_URL', value: 'https://aws.example.com:8443/all' },
+      { name: 'AWS_ENDPOINT_URL_ECR_PUBLIC', value: 'https://public.example.com' },
       { name: 'AWS_ENDPOINT_URL_STS', value: 'http://sts.example.com' },
       { name: 'AWS_USE_DUALSTACK_ENDPOINT', value: 'true' },
       { name: 'AWS_USE_FIPS_ENDPOINT', value: 'true' },

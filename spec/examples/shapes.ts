@@ -49,6 +49,11 @@ const argo = (kind: string) => ({ 'argocd.argoproj.io/secret-type': kind });
 
 /** The Secrets of the examples by name, exactly. */
 export const shapes: Readonly<Record<string, (parts: Parts) => Shape>> = {
+  'archive-aws': ({ session }) =>
+    opaque(
+      { credentials: file(session).replace('[default]', '[archive]') },
+      { 'app.kubernetes.io/part-of': 'archive' },
+    ),
   'argocd-repository': ({ passwords }) =>
     opaque(
       {
@@ -131,6 +136,7 @@ spark.hadoop.fs.s3a.endpoint.region eu-central-1
   'sync-aws': ({ session }) => opaque({ credentials: file(session) }),
   'uploader-aws': ({ session }) => opaque(map(session), { 'app.kubernetes.io/name': 'uploader' }),
   'velero-aws': ({ session }) => opaque({ cloud: file(session) }),
+  'web-registry-pull': ({ passwords }) => dockerConfig({ [`${OWN}/team-a/web`]: OWN_SOURCE }, passwords),
   'worker-aws': ({ session }) =>
     opaque({
       'credentials.json': JSON.stringify({
