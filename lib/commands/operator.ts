@@ -25,12 +25,12 @@ import type { Connection } from '../kube/connection.ts';
 import { Controller } from '../kube/controller.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { runWithLease } from '../kube/lease.ts';
-import { type KubeObject, keyOf, namespaces, type Resource, secrets, withoutManagedFields } from '../kube/objects.ts';
+import { type KubeObject, keyOf, namespaces, refOfKey, secrets } from '../kube/objects.ts';
 import { WorkQueue } from '../kube/queue.ts';
-import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import { Store } from '../kube/store.ts';
 import type { Logger } from '../log.ts';
-import { gauge, type Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics.ts';
+import { Watches } from './watches.ts';
 
 /** Name of the Lease. */
 const LEASE = 'rolevend-controller';
@@ -58,7 +58,7 @@ export interface OperatorOptions {
  */
 export class Operator {
   readonly #o: OperatorOptions;
-  readonly #reflectors = new Map<string, Reflector<KubeObject>>();
+  readonly #watches: Watches;
   readonly #objects = objectStore();
   readonly #secrets = secretStore();
   readonly #grants = new Store<RoleGrant>();
@@ -66,6 +66,8 @@ export class Operator {
   readonly #client: KubeClient;
   readonly #leaseClient: KubeClient;
   readonly #aws: Aws;
+  /** Of the namespaces named by the configuration: those whose objects are worked on. */
+  readonly #opened = new Set<string>();
   #queue: WorkQueue | undefined;
   #controller: Controller | undefined;
   #fence: () => void = notLeading;
@@ -76,8 +78,8 @@ export class Operator {
     this.#leaseClient = new KubeClient({ connection, clock, metrics });
     this.#client = new KubeClient({ connection, clock, metrics, beforeWrite: () => this.#fence() });
     this.#aws = connectAws({ aws, clock, log, metrics });
+    this.#watches = new Watches({ client: this.#client, clock, log, metrics });
     this.#watchEverything();
-    this.#exposeWatchAge();
   }
 
   /** Works until the signal aborts (`released`) or the Lease is lost (`lost`); the process should end then. */
@@ -85,11 +87,7 @@ export class Operator {
     const { config, clock, log, metrics, identity, leaseNamespace } = this.#o;
     const end = new AbortController();
     const both = AbortSignal.any([signal, end.signal]);
-    const background = [
-      this.#aws.identity.start(both),
-      this.#aws.time.start(both),
-      ...[...this.#reflectors.values()].map((reflector) => reflector.run(both)),
-    ];
+    const background = [this.#aws.identity.start(both), this.#aws.time.start(both), this.#watches.run(both)];
     try {
       if (!config.leaderElect) {
         await this.#lead(signal, () => {});
@@ -107,9 +105,7 @@ export class Operator {
 
   /** What keeps this replica from working, one line each; empty when it is ready. */
   notReady(): string[] {
-    const unsynced = [...this.#reflectors]
-      .filter(([, { hasSynced }]) => !hasSynced)
-      .map(([name]) => `not synced: ${name}`);
+    const unsynced = this.#watches.notSynced().map((name) => `not synced: ${name}`);
     const problem = this.#aws.identity.problem;
     return problem === undefined ? unsynced : [...unsynced, problem];
   }
@@ -123,8 +119,7 @@ export class Operator {
     this.#fence = fence;
     try {
       // What the former leader did while a watch here was down must not be done again.
-      const current = [...this.#reflectors.values()].map((reflector) => reflector.current(signal));
-      await Promise.all([...current, this.#aws.time.known(signal)]);
+      await Promise.all([this.#watches.current(undefined, signal), this.#aws.time.known(signal)]);
       await this.#work(signal);
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -146,6 +141,7 @@ export class Operator {
     const forgetIdentity = this.#aws.identity.onChange(() => this.#enqueueAll());
     const forgetTime = this.#aws.time.onStep(() => this.#enqueueAll());
     this.#enqueueAll();
+    for (const namespace of config.namespaces) void this.#open(namespace, signal);
     try {
       await this.#controller.run(signal);
     } finally {
@@ -193,13 +189,13 @@ export class Operator {
     const objects = this.#objects;
     const labelSelector = `${managedLabel}=true`;
     for (const namespace of this.#scopes()) {
-      this.#watch<AWSAssumeRole>(awsAssumeRoles, {
+      this.#watches.add<AWSAssumeRole>(awsAssumeRoles, {
         namespace,
         store: objects,
         transform: keptObject,
         onChange: (change) => this.#enqueue(keysOfObject(change, objects)),
       });
-      this.#watch<KubeObject>(secrets, {
+      this.#watches.add<KubeObject>(secrets, {
         namespace,
         labelSelector,
         metadataOnly: true,
@@ -207,8 +203,8 @@ export class Operator {
         onChange: (change) => this.#enqueue(keysOfSecret(change, objects)),
       });
     }
-    this.#watch<RoleGrant>(roleGrants, { store: this.#grants, onChange: () => this.#enqueueAll() });
-    this.#watch<KubeObject>(namespaces, {
+    this.#watches.add<RoleGrant>(roleGrants, { store: this.#grants, onChange: () => this.#enqueueAll() });
+    this.#watches.add<KubeObject>(namespaces, {
       metadataOnly: true,
       store: this.#namespaces,
       onChange: (change) => this.#enqueue(keysOfNamespace(change, objects)),
@@ -221,48 +217,28 @@ export class Operator {
     return named.length > 0 ? named : [undefined];
   }
 
-  #watch<T extends KubeObject>(
-    resource: Resource,
-    options: Pick<
-      ReflectorOptions<T>,
-      'namespace' | 'labelSelector' | 'metadataOnly' | 'store' | 'transform' | 'onChange'
-    >,
-  ): void {
-    const { clock, log, metrics } = this.#o;
-    const reflector = new Reflector<T>({
-      client: this.#client,
-      resource,
-      transform: withoutManagedFields,
-      clock,
-      log,
-      metrics,
-      ...options,
-    });
-    const name = options.namespace === undefined ? resource.plural : `${resource.plural} in ${options.namespace}`;
-    this.#reflectors.set(name, reflector as unknown as Reflector<KubeObject>);
+  /** Lets work on a namespace begin once its watches are current, whatever becomes of those of the others. */
+  async #open(namespace: string, signal: AbortSignal): Promise<void> {
+    await this.#watches.current(namespace, signal).catch(() => {});
+    if (signal.aborted) return;
+    this.#opened.add(namespace);
+    this.#enqueueAll(namespace);
+  }
+
+  #isOpen(namespace: string | undefined): boolean {
+    return this.#o.config.namespaces.length === 0 || this.#opened.has(namespace ?? '');
   }
 
   #enqueue(keys: readonly string[]): void {
-    for (const key of keys) this.#queue?.add(key);
+    for (const key of keys) if (this.#isOpen(refOfKey(key).namespace)) this.#queue?.add(key);
   }
 
-  /** Everything, behind what changes by itself. Passes over objects that need nothing cost no request. */
-  #enqueueAll(): void {
-    for (const object of this.#objects.list()) this.#queue?.add(keyOf(object), 'low');
-  }
-
-  #exposeWatchAge(): void {
-    const reflectors = this.#reflectors;
-    const { clock, metrics } = this.#o;
-    gauge(metrics, {
-      name: 'rolevend_watch_last_event_age_seconds',
-      help: 'How long ago each watch last brought anything; bookmarks come each minute.',
-      labelNames: ['watch'],
-      collect() {
-        for (const [watch, { lastEventAt }] of reflectors)
-          this.set({ watch }, (clock.monotonic() - lastEventAt) / 1000);
-      },
-    });
+  /** Everything, or all of a namespace, behind what changes by itself. Passes over objects that need nothing cost no request. */
+  #enqueueAll(only?: string): void {
+    for (const object of this.#objects.list()) {
+      const { namespace } = object.metadata;
+      if (this.#isOpen(namespace) && (only === undefined || only === namespace)) this.#queue?.add(keyOf(object), 'low');
+    }
   }
 }
 

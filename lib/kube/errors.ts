@@ -83,6 +83,11 @@ export function errorOfStatus(
   });
 }
 
+/** This process has no right to it, or a policy is against it. */
+export function isForbidden(error: unknown): boolean {
+  return hasStatus(error, 403);
+}
+
 export function isNotFound(error: unknown): boolean {
   return hasStatus(error, 404);
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import { counter, type Metrics } from '../metrics.ts';
 import { Backoff } from './backoff.ts';
 import type { KubeClient, ListOptions, ObjectList } from './client.ts';
-import { isExpired, isNotFound, isTooNew, KubeError } from './errors.ts';
+import { isExpired, isForbidden, isNotFound, isTooNew, KubeError } from './errors.ts';
 import { compareResourceVersions, type KubeObject, type Resource } from './objects.ts';
 import type { Change, Store } from './store.ts';
 
@@ -68,6 +68,7 @@ export class Reflector<T extends KubeObject> {
   #relistAt = 0;
   #listedAt = Number.NEGATIVE_INFINITY;
   #isWatching = false;
+  #isRefused = false;
   /** Those who wait for the next watch to begin. */
   readonly #waiting = new Set<() => void>();
   /** Ends the present wait after trouble. */
@@ -83,6 +84,11 @@ export class Reflector<T extends KubeObject> {
   /** Whether the store has held all objects at least once. */
   get hasSynced(): boolean {
     return this.#hasSynced;
+  }
+
+  /** Whether the API server said at the last try that this process has no right to it. */
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   /** When anything came from the server for the last time, in milliseconds of the steady clock. Bookmarks come each minute. */
@@ -174,6 +180,7 @@ export class Reflector<T extends KubeObject> {
       await sleep(clock, 0, signal);
     }
     changes += this.#tell(replacement.finish());
+    this.#isRefused = false;
     this.#version = version;
     this.#highest = version;
     this.#listedAt = clock.monotonic();
@@ -220,6 +227,7 @@ export class Reflector<T extends KubeObject> {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const now = clock.monotonic();
+    this.#isRefused = isForbidden(error);
     const known = this.#version !== undefined;
     if (now - this.#troubleAt > healthyMs) this.#backoff.reset();
     if (mustList(error)) this.#version = undefined;

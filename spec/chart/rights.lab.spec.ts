@@ -157,38 +157,44 @@ describe('with exactly the rights, the arguments and the variables that the char
     await eventually('the other to lead', async () => (await standby?.metric(leading)) === 1);
   }
 
-  /** `verb resource.group`, and the name where the right is for one object alone. */
+  /** `scope: verb resource.group`, and the name where the right is for one object alone. The scope is a namespace or `cluster`. */
   async function granted(): Promise<string[]> {
     const roles = await Promise.all(
       ['clusterroles', 'roles'].map(async (kind) => {
         const text = await kubectl(cluster, 'get', kind, '--all-namespaces', '--selector=helm.sh/chart', '-ojson');
-        return (JSON.parse(text) as { items: { metadata: { name: string }; rules: Rule[] }[] }).items;
+        return (JSON.parse(text) as { items: { metadata: { name: string; namespace?: string }; rules: Rule[] }[] })
+          .items;
       }),
     );
     // The ClusterRoles for people are not the operator's.
     const own = roles.flat().filter(({ metadata }) => !/-(view|edit)$/.test(metadata.name));
-    const lines = own.flatMap(({ rules }) => rules.flatMap(linesOf));
+    const lines = own.flatMap(({ metadata, rules }) => rules.flatMap((rule) => linesOf(metadata.namespace, rule)));
     expect(lines.filter((line) => line.includes('*'))).toEqual([]);
     return [...new Set(lines)].sort();
   }
 
-  function linesOf({ apiGroups, resources, resourceNames = [''], verbs }: Rule): string[] {
+  function linesOf(scope: string | undefined, { apiGroups, resources, resourceNames = [''], verbs }: Rule): string[] {
     return apiGroups.flatMap((group) =>
       resources.flatMap((resource) =>
-        resourceNames.flatMap((name) => verbs.map((verb) => lineOf(verb, group, resource, name))),
+        resourceNames.flatMap((name) => verbs.map((verb) => lineOf(scope, verb, group, resource, name))),
       ),
     );
   }
 
-  function lineOf(verb: string, group: string, resource: string, name: string): string {
-    return `${verb} ${[resource, group].filter(Boolean).join('.')} ${name}`.trim();
+  function lineOf(scope = 'cluster', verb: string, group: string, resource: string, name: string): string {
+    return `${scope}: ${verb} ${[resource, group].filter(Boolean).join('.')} ${name}`.trim();
   }
 
-  /** What was asked for, in the words of `granted`. A Lease is created under no name, as far as RBAC knows. */
-  function asked({ verb, objectRef }: AuditEntry): string {
-    const { resource = '', subresource, apiGroup = '', name = '' } = objectRef ?? {};
+  /**
+   * The narrowest of the rights that allows what was asked for, in the words of `granted`. A Lease is created under no name,
+   * as far as RBAC knows.
+   */
+  function used({ verb, objectRef }: AuditEntry, rights: readonly string[]): string {
+    const { resource = '', subresource, apiGroup = '', namespace, name = '' } = objectRef ?? {};
     const isNamed = resource === 'leases' && verb !== 'create';
-    return lineOf(verb, apiGroup, [resource, subresource].filter(Boolean).join('/'), isNamed ? name : '');
+    const what = [resource, subresource].filter(Boolean).join('/');
+    const inScope = (scope?: string) => lineOf(scope, verb, apiGroup, what, isNamed ? name : '');
+    return rights.includes(inScope(namespace)) ? inScope(namespace) : inScope();
   }
 
   async function audited(from: number): Promise<AuditEntry[]> {
@@ -213,8 +219,25 @@ describe('with exactly the rights, the arguments and the variables that the char
     await Promise.all(replicas.map((one) => one.end('SIGTERM')));
     const entries = await audited(from);
     expect(entries.filter(({ responseStatus }) => [401, 403].includes(responseStatus?.code ?? 0))).toEqual([]);
-    expect([...new Set(entries.map(asked))].sort()).toEqual(await granted());
+    const rights = await granted();
+    expect([...new Set(entries.map((entry) => used(entry, rights)))].sort()).toEqual(rights);
     await site.close();
+  });
+
+  test('it starts and works although one of its namespaces is closed to it, and takes that up when it opens', async () => {
+    const [site, closed] = [await openSite(shop), await openSite(shop)];
+    const values = set({ 'rbac.namespaces': [closed.ns.name, site.ns.name], 'rolloutRestart.enabled': false });
+    await upgrade('Helm 4', cluster, ...values);
+    await kubectl(cluster, 'delete', 'rolebinding', RELEASE, '--namespace', closed.ns.name);
+    await closed.apply('waiting');
+    await startReplicas();
+    await site.apply('served');
+    await site.ready('served');
+    expect((await closed.object('waiting')).status).toBeUndefined();
+    await upgrade('Helm 4', cluster, ...values);
+    await eventually('the closed namespace to be served', () => closed.ready('waiting'), 5 * 30_000);
+    await Promise.all(replicas.map((one) => one.end('SIGTERM')));
+    await Promise.all([site.close(), closed.close()]);
   });
 
   test('an operator of one namespace can read no Secret of another', async () => {
