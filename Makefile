@@ -38,8 +38,8 @@ fault: laboratory ## run one plan of faults and print what happened: PLAN=refres
 faults: laboratory ## run every plan of faults: kills, lost answers, dead connections, refusals of both APIs
 	@$(NODE) spec/faults/main.ts
 
-bench: laboratory $(BUNDLE) ## measure the figures that docs/ quotes
-	@$(NODE) spec/bench/main.ts
+bench: laboratory $(BUNDLE) ## measure what it costs; WRITE=1 writes docs/benchmarks.md, N=200 is a quick look
+	@$(NODE) spec/bench/main.ts $(if $(WRITE),--write) $(N)
 
 lint: npm ## check style, types, the import table and the "only" rules
 	@node_modules/.bin/biome check --error-on-warnings .

@@ -1,75 +1,58 @@
 import type { AWSAssumeRole } from '../../lib/api/aws-assume-role.ts';
-import { awsAssumeRoles } from '../../lib/api/aws-assume-role.ts';
-import { findCondition } from '../../lib/api/conditions.ts';
-import { managedLabel } from '../../lib/api/names.ts';
 import { systemClock as clock } from '../../lib/clock.ts';
 import { KubeClient } from '../../lib/kube/client.ts';
 import { loadConnection } from '../../lib/kube/connection.ts';
-import { type KubeObject, namespaces, secrets } from '../../lib/kube/objects.ts';
-import { Reflector } from '../../lib/kube/reflector.ts';
-import { Store } from '../../lib/kube/store.ts';
+import { type KubeObject, namespaces } from '../../lib/kube/objects.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createMetrics } from '../../lib/metrics.ts';
+import type { ControlPlane } from '../lab/index.ts';
 
-/** A client and caches of a benchmark. They record when things were seen, in milliseconds of the monotonic clock. */
+/** Creates at a time, of the operator's objects and of the bare loop. */
+export const CONCURRENCY = 32;
+
+/** The API server as the benchmark uses it. */
 export interface Cluster {
   client: KubeClient;
-  /** By name of the object: when its Secret was first seen. */
-  secretSeen: Map<string, number>;
-  /** By name of the object: when it was first seen to be Ready. */
-  readySeen: Map<string, number>;
-  /** `uid resourceVersion` of every Secret that the operator manages, sorted. */
-  secretVersions(): string[];
+  /** The writes that the API server has accepted so far, by anybody. */
+  writes(): Promise<Writes>;
+  /** Creates a namespace. */
+  createNamespace(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
-const log = createLogger({ level: 'error' });
+/** How often something was written, in whatever way. */
+export interface Writes {
+  secrets: number;
+  /** Status of AWSAssumeRoles. */
+  statuses: number;
+}
 
-/** Connects and watches the namespace, which is created. */
-export async function openCluster(kubeconfig: string, namespace: string): Promise<Cluster> {
-  const connection = loadConnection({ kubeconfig, clock, log });
-  const metrics = createMetrics();
-  const client = new KubeClient({ connection, clock, metrics });
-  await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  const end = new AbortController();
-  const secretSeen = new Map<string, number>();
-  const readySeen = new Map<string, number>();
-  const seen = (times: Map<string, number>, { metadata }: KubeObject) => {
-    if (!times.has(metadata.name)) times.set(metadata.name, clock.monotonic());
-  };
-  const common = { client, clock, log, metrics, namespace };
-  const secretStore = new Store<KubeObject>();
-  const reflectors = [
-    new Reflector<KubeObject>({
-      ...common,
-      resource: secrets,
-      labelSelector: `${managedLabel}=true`,
-      metadataOnly: true,
-      store: secretStore,
-      onChange: ({ object }) => seen(secretSeen, object),
-    }),
-    new Reflector<AWSAssumeRole>({
-      ...common,
-      resource: awsAssumeRoles,
-      store: new Store<AWSAssumeRole>(),
-      onChange: ({ object }) => {
-        if (findCondition(object.status?.conditions, 'Ready')?.status === 'True') seen(readySeen, object);
-      },
-    }),
-  ];
-  const running = reflectors.map((reflector) => reflector.run(end.signal));
-  await Promise.all(reflectors.map((reflector) => reflector.synced(end.signal)));
+/** Connects. There is no watch until `watchNamespace`. */
+export function openCluster(plane: ControlPlane): Cluster {
+  const log = createLogger({ level: 'error' });
+  const connection = loadConnection({ kubeconfig: plane.kubeconfig, clock, log });
+  const client = new KubeClient({ connection, clock, metrics: createMetrics() });
   return {
     client,
-    secretSeen,
-    readySeen,
-    secretVersions: () => [...secretStore.list()].map(({ metadata: m }) => `${m.uid} ${m.resourceVersion}`).sort(),
-    async close() {
-      end.abort();
-      await Promise.allSettled(running);
-      await connection.close();
+    writes: async () => writesIn(String((await plane.request('GET', '/metrics')).body)),
+    createNamespace: async (name) => {
+      const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+      await client.create(namespaces, namespace);
     },
+    close: () => connection.close(),
   };
+}
+
+/** Reads the API server's own count of its requests. */
+function writesIn(metrics: string): Writes {
+  const writes = { secrets: 0, statuses: 0 };
+  for (const [, labels = '', count] of metrics.matchAll(/^apiserver_request_total\{(.*)\} (\S+)$/gm)) {
+    if (!/code="2\d\d"/.test(labels) || !/verb="(POST|PUT|PATCH|APPLY|DELETE)"/.test(labels)) continue;
+    if (labels.includes('resource="secrets"')) writes.secrets += Number(count);
+    if (labels.includes('resource="awsassumeroles"') && labels.includes('subresource="status"'))
+      writes.statuses += Number(count);
+  }
+  return writes;
 }
 
 /** An object that asks for the role `app`. Its Secret has its name. */

@@ -1,129 +1,93 @@
 // `make bench`: what the operator costs, next to what the same API server can do at most. Everything is measured in one
-// run; only ratios say anything about another machine. Argument: the number of objects, default 200.
+// run; only ratios say anything about another machine. Arguments: `--write` for docs/benchmarks.md, the number of objects.
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { systemClock as clock } from '../../lib/clock.ts';
-import { type OperatorProcess, startOperatorProcess } from '../lab/demo/operator.ts';
-import { type LabAws, startAws, startControlPlane, temporaryDirectory, trustPrincipals } from '../lab/index.ts';
-import { eventually } from '../support/eventually.ts';
-import { type Cluster, namesOf, openCluster } from './cluster.ts';
-import { assumeRoleCalls, awsAlone, bareLoop, percentile, vend } from './measure.ts';
+import { namesOf } from './cluster.ts';
+import { type Figure, type FigureName, figuresFor, fullSizes, isMet, type Sizes, told, toldTarget } from './figures.ts';
+import { type Ground, openGround } from './ground.ts';
+import { many, medians } from './many.ts';
+import { cellsOf, pageOf } from './page.ts';
+import { single } from './single.ts';
+import { stock } from './stock.ts';
+import { vend } from './vend.ts';
 
-const COUNT = Number(process.argv[2] ?? 200);
-/** Of the operator's workers, and of the creates. */
-const CONCURRENCY = 32;
-/** Objects that are created one after the other. */
-const SINGLES = 7;
-const WARM_UP = 50;
-const NAMESPACE = 'bench';
-const flags = ['--leader-elect=false', `--concurrency=${CONCURRENCY}`, `--namespaces=${NAMESPACE}`, '--log-level=warn'];
+const PAGE = 'docs/benchmarks.md';
+const ROUNDS = 3;
 
-const endings: (() => Promise<unknown>)[] = [];
-const wrong: string[] = [];
+type Values = Record<FigureName, number>;
 
-/** What must be exactly so, whatever the machine. */
-function mustBe(what: string, found: number, expected: number): string {
-  if (found !== expected) wrong.push(`${what}: ${found} instead of ${expected}`);
-  return String(found);
+/** Measures everything, one thing after the other. */
+async function measure(ground: Ground, sizes: Sizes): Promise<Values> {
+  const namespaces = namesOf('vending', Math.round(sizes.stock / sizes.many));
+  const rounds: Awaited<ReturnType<typeof many>>[] = [];
+  for (const namespace of namespaces.slice(0, ROUNDS)) {
+    note(`round in ${namespace}`);
+    rounds.push(await many(ground, namespace, sizes.many));
+  }
+  const exact = { stsCalls: sizes.many, secretWrites: sizes.many };
+  const ofMany = medians(rounds, exact);
+  note(`more objects, up to ${sizes.stock}`);
+  const ofSingle = await fill(ground, namespaces, sizes.many);
+  note(`restart, and ${sizes.foreign} Secrets of others`);
+  return { ...ofMany, ...ofSingle, ...(await stock(ground, namespaces, sizes.stock, sizes.foreign)) };
 }
 
-function row(what: string, figure: string): void {
-  process.stdout.write(`${what.padEnd(66)} ${figure}\n`);
-}
-
-async function bench(): Promise<void> {
-  const plane = await startControlPlane({ name: 'bench' });
-  endings.push(() => plane.stop());
-  const aws = await startAws();
-  endings.push(() => aws.stop());
-  const directory = await temporaryDirectory('rolevend-bench-');
-  endings.push(() => directory.remove());
-  const keys = await aws.operatorUser();
-  await aws.createRole('app', { trust: trustPrincipals(keys.arn) });
-  const cluster = await openCluster(plane.kubeconfig, NAMESPACE);
-  endings.push(() => cluster.close());
-  await plane.kubectl('apply', '--filename=manifests/grants/default.yaml');
-  await plane.kubectl('create', 'namespace', 'bare');
-
-  await bareLoop(cluster, 'bare', namesOf('warm-up', WARM_UP), CONCURRENCY);
-  const limit = await bareLoop(cluster, 'bare', namesOf('bare', COUNT), CONCURRENCY);
-  const aloneRate = await awsAlone(aws, keys, COUNT, CONCURRENCY);
-  row(`bare loop: create, Secret, status; ${COUNT} objects`, `${limit.toFixed(0)} objects/s`);
-  row("the laboratory's AWS alone, called by one client", `${aloneRate.toFixed(0)} AssumeRole/s`);
-  const start = () =>
-    startOperatorProcess({
-      kubeconfig: plane.kubeconfig,
-      aws: aws.environment(keys),
-      directory: directory.path,
-      flags,
-    });
-  const operator = await start();
-  endings.push(() => operator.process.stop());
-  await many(cluster, aws, limit);
-  await single(cluster);
+/** Brings the namespaces that had no round to as many objects as the others have, and measures single ones meanwhile. */
+async function fill(ground: Ground, namespaces: readonly string[], count: number): Promise<Record<'single', number>> {
+  const { cluster } = ground;
+  const rest = namespaces.slice(ROUNDS);
+  for (const namespace of [...rest, 'alone']) await cluster.createNamespace(namespace);
+  const { operator } = await ground.startOperator([...rest, 'alone']);
+  const ofSingle = await single(ground, 'alone');
+  for (const namespace of rest) await vend(cluster, namespace, namesOf('many', count));
   await operator.process.stop();
-  await restart(cluster, aws, start);
+  return ofSingle;
 }
 
-async function many(cluster: Cluster, aws: LabAws, limit: number): Promise<void> {
-  await vend(cluster, NAMESPACE, namesOf('warm-up', WARM_UP), CONCURRENCY);
-  const before = assumeRoleCalls(aws);
-  const { perSecond, latencies } = await vend(cluster, NAMESPACE, namesOf('many', COUNT), CONCURRENCY);
-  row(`operator: ${COUNT} objects created at once, until all are Ready`, `${perSecond.toFixed(0)} objects/s`);
-  row('  ratio of operator to bare loop', (perSecond / limit).toFixed(2));
-  row('  create to Secret, median and 99 %', `${ms(percentile(latencies, 50))}, ${ms(percentile(latencies, 99))}`);
-  row('  AssumeRole calls', mustBe('AssumeRole calls', assumeRoleCalls(aws) - before, COUNT));
+/** Prints all figures. Gives what is wrong, a line each: counts that have to be exact and are not. */
+function report(figures: Record<FigureName, Figure>, values: Values): string[] {
+  const width = Math.max(...Object.values(figures).map(({ what }) => what.length));
+  const wrong: string[] = [];
+  for (const [name, figure] of Object.entries(figures)) {
+    const value = values[name as FigureName];
+    const isGood = isMet(figure.target, value);
+    const target = toldTarget(figure);
+    const verdict = target === '' ? '' : `${target}${isGood ? '' : '  MISSED'}`;
+    process.stdout.write(`${figure.what.padEnd(width)}  ${told(figure, value).padStart(15)}  ${verdict}\n`);
+    if (!isGood && 'exactly' in (figure.target ?? {})) wrong.push(`${figure.what}: ${value}, not ${target}`);
+  }
+  return wrong;
 }
 
-async function single(cluster: Cluster): Promise<void> {
-  const times: number[] = [];
-  for (const name of namesOf('single', SINGLES)) times.push(...(await vend(cluster, NAMESPACE, [name], 1)).latencies);
-  times.sort((a, b) => a - b);
-  row(
-    `one object: create to Secret, median and slowest of ${SINGLES}`,
-    `${ms(percentile(times, 50))}, ${ms(percentile(times, 100))}`,
-  );
+/** The machine in words, without its name. */
+async function machineOf({ plane }: Ground): Promise<string> {
+  const { body } = await plane.request<{ gitVersion: string }>('GET', '/version');
+  const node = process.version.slice(1);
+  return `${availableParallelism()} cores, with Node.js ${node} and kube-apiserver ${body.gitVersion.slice(1)}.`;
 }
 
-/** A new process finds valid Secrets and has nothing to do. */
-async function restart(cluster: Cluster, aws: LabAws, start: () => Promise<OperatorProcess>): Promise<void> {
-  const versions = cluster.secretVersions();
-  const calls = assumeRoleCalls(aws);
-  const started = clock.monotonic();
-  const operator = await start();
-  endings.push(() => operator.process.stop());
-  const readyMs = clock.monotonic() - started;
-  await eventually('a pass over every object', async () => (await passes(operator.url)) >= versions.length, 60_000);
-  const changed = cluster.secretVersions().filter((version) => !versions.includes(version)).length;
-  row(`restart with ${versions.length} valid objects: process start to ready`, ms(readyMs));
-  row('  AssumeRole calls', mustBe('AssumeRole calls after a restart', assumeRoleCalls(aws) - calls, 0));
-  row('  Secrets written', mustBe('Secrets written after a restart', changed, 0));
-}
-
-/** Passes that have ended. */
-async function passes(url: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const counts = [...text.matchAll(/^controller_runtime_reconcile_total\{.*\} (\d+)$/gm)];
-  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
-}
-
-function ms(milliseconds: number): string {
-  return `${milliseconds.toFixed(0)} ms`;
-}
-
-async function cleanUp(): Promise<void> {
-  for (let end = endings.pop(); end !== undefined; end = endings.pop()) await end();
+function note(text: string): void {
+  process.stderr.write(`${text} …\n`);
 }
 
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
-if (!Number.isInteger(COUNT) || COUNT < 1) {
-  process.stderr.write('usage: node spec/bench/main.ts [number of objects]\n');
+const args = process.argv.slice(2).filter((arg) => arg !== '');
+const isWritten = args.includes('--write');
+const [given = String(fullSizes.many), ...others] = args.filter((arg) => arg !== '--write');
+const scale = Number(given) / fullSizes.many;
+if (!/^[1-9]\d*$/.test(given) || others.length > 0 || (isWritten && scale !== 1)) {
+  process.stderr.write('usage: node spec/bench/main.ts [--write | number of objects]\n');
   process.exit(2);
 }
+const sizes = { many: Number(given), stock: fullSizes.stock * scale, foreign: fullSizes.foreign * scale };
+const ground = await openGround();
 try {
-  await bench();
-} catch (error) {
-  wrong.push((error as Error).message);
+  const values = await measure(ground, sizes);
+  const wrong = report(figuresFor(sizes), values);
+  if (isWritten) await writeFile(PAGE, pageOf(await machineOf(ground), cellsOf(values)));
+  for (const line of wrong) process.stderr.write(`wrong: ${line}\n`);
+  process.exitCode = wrong.length === 0 ? 0 : 1;
+} finally {
+  await ground.close();
 }
-await cleanUp();
-for (const line of wrong) process.stderr.write(`wrong: ${line}\n`);
-process.exit(wrong.length === 0 ? 0 : 1);

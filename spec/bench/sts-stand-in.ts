@@ -1,0 +1,55 @@
+// A stand-in for STS, as a process of its own. It answers every AssumeRole and GetCallerIdentity in 20 ms with what the
+// real one answers, and checks nothing: no signature, no policy. It stands in because the laboratory's AWS, which checks
+// all that, uses the same cores as what is measured and under load answers in tens of milliseconds: the figures would be
+// its own. Its parent is told the port first, and then the calls by action whenever it sends a message.
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { systemClock as clock, rfc3339, sleep } from '../../lib/clock.ts';
+
+/** How long the real STS takes, about, from within its Region. */
+const ANSWER_MS = 20;
+const ACCOUNT = '111122223333';
+
+const calls: Record<string, number> = {};
+
+const answers: Record<string, (input: URLSearchParams) => string> = {
+  GetCallerIdentity: () =>
+    `<Arn>arn:aws:iam::${ACCOUNT}:user/operator</Arn><UserId>AIDASTANDIN</UserId><Account>${ACCOUNT}</Account>`,
+  AssumeRole: (input) => {
+    const role = (input.get('RoleArn') ?? '').split(':role/').at(-1);
+    const end = rfc3339(clock.now() + Number(input.get('DurationSeconds') ?? 3600) * 1000);
+    const id = `ASIA${randomBytes(8).toString('hex').toUpperCase()}`;
+    return (
+      `<AssumedRoleUser><AssumedRoleId>AROASTANDIN:x</AssumedRoleId>` +
+      `<Arn>arn:aws:sts::${ACCOUNT}:assumed-role/${role}/${input.get('RoleSessionName')}</Arn></AssumedRoleUser>` +
+      `<Credentials><AccessKeyId>${id}</AccessKeyId><SecretAccessKey>${token(30)}</SecretAccessKey>` +
+      `<SessionToken>${token(300)}</SessionToken><Expiration>${end}</Expiration></Credentials>`
+    );
+  },
+};
+
+function token(bytes: number): string {
+  return randomBytes(bytes).toString('base64');
+}
+
+function xml(action: string, result: string): string {
+  const id = `<ResponseMetadata><RequestId>${randomBytes(16).toString('hex')}</RequestId></ResponseMetadata>`;
+  const space = 'https://sts.amazonaws.com/doc/2011-06-15/';
+  return `<${action}Response xmlns="${space}"><${action}Result>${result}</${action}Result>${id}</${action}Response>`;
+}
+
+const server = createServer(async (request, response) => {
+  const input = new URLSearchParams(await text(request));
+  const action = input.get('Action') ?? '';
+  calls[action] = (calls[action] ?? 0) + 1;
+  await sleep(clock, ANSWER_MS);
+  const answer = answers[action];
+  response.writeHead(answer ? 200 : 400, { 'content-type': 'text/xml' });
+  response.end(xml(action, answer?.(input) ?? ''));
+});
+server.keepAliveTimeout = 60_000;
+server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+process.on('message', () => process.send?.(calls));
+process.on('disconnect', () => process.exit(0));
