@@ -49,6 +49,7 @@ export async function watchNamespace(cluster: Cluster, namespace: string): Promi
   };
 }
 
+/** A server ends a watch that lags behind; it goes on where it was. */
 async function note(
   { client }: Cluster,
   resource: Resource,
@@ -56,10 +57,13 @@ async function note(
   times: Map<string, number>,
   options: Parameters<Cluster['client']['watch']>[1],
 ): Promise<void> {
+  let { resourceVersion } = options;
   try {
-    for await (const { type, object } of client.watch(resource, options)) {
-      const { name } = object.metadata;
-      if (type === wanted) times.set(name, clock.monotonic());
+    while (!options.signal.aborted) {
+      for await (const { type, object } of client.watch(resource, { ...options, resourceVersion })) {
+        resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
+        if (type === wanted) times.set(object.metadata.name, clock.monotonic());
+      }
     }
   } catch (error) {
     if (!options.signal.aborted) throw error;
