@@ -132,8 +132,8 @@ export class Operator {
     const { config, clock, log, metrics, identity } = this.#o;
     const name = 'aws-assume-role';
     if (!config.controllers.includes(name)) return await ended(signal);
-    const queue = new WorkQueue({ name, clock, metrics });
     const recorder = new EventRecorder({ client: this.#client, clock, log, metrics, instance: identity });
+    const queue = new WorkQueue({ name, clock, metrics, onIdle: () => recorder.flush() });
     const vending = this.#vending(queue, recorder);
     const reconcile = (key: string, passSignal: AbortSignal) => vending.reconcile(key, passSignal);
     this.#queue = queue;

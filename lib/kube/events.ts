@@ -42,13 +42,19 @@ export interface EventRecorderOptions {
 
 const QUIET_MS = 300_000;
 const MAX_REMEMBERED = 50_000;
-const MAX_QUEUED = 1000;
+const MAX_QUEUED = 5000;
+/** How long Events give way to other work. */
+const MAX_WAIT_MS = 5000;
 const MAX_IN_FLIGHT = 4;
 const TIMEOUT_MS = 5000;
 const MAX_NAME = 253;
 const MAX_MESSAGE = 1024;
 
-/** Writes Events about objects in the background. An Event that cannot be written is counted and given up; status holds the truth. */
+/**
+ * Writes Events about objects in the background. They wait for `flush`, which says that nothing else is to do, so that a
+ * thousand of them do not hold up what they tell about; but for 5 s at most. An Event that cannot be written is counted and
+ * given up; status holds the truth.
+ */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #dropped: Counter<string>;
@@ -57,6 +63,9 @@ export class EventRecorder {
   readonly #queue: { event: KubeEvent; memory: string }[] = [];
   readonly #idleWaiters: (() => void)[] = [];
   #inFlight = 0;
+  /** How many of the queue may go out. */
+  #released = 0;
+  #cancelWait: (() => void) | undefined;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -82,14 +91,22 @@ export class EventRecorder {
       return;
     }
     this.#queue.push({ event: this.#event(about, type, reason, message), memory });
+    this.#cancelWait ??= this.#options.clock.after(MAX_WAIT_MS, () => this.flush());
+  }
+
+  /** Lets every Event recorded so far go out. */
+  flush(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
+    this.#released = this.#queue.length;
     this.#pump();
   }
 
-  /** Resolves when every Event recorded so far was written or given up. */
+  /** Flushes, and resolves when every Event recorded so far was written or given up. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.#idleWaiters.push(resolve);
-      this.#pump();
+      this.flush();
     });
   }
 
@@ -105,9 +122,10 @@ export class EventRecorder {
   }
 
   #pump(): void {
-    while (this.#inFlight < MAX_IN_FLIGHT) {
+    while (this.#released > 0 && this.#inFlight < MAX_IN_FLIGHT) {
       const next = this.#queue.shift();
       if (next === undefined) break;
+      this.#released -= 1;
       this.#inFlight += 1;
       void this.#write(next.event, next.memory);
     }

@@ -17,6 +17,8 @@ export interface WorkQueueOptions {
   baseDelayMs?: number;
   /** Longest delay of a retry in milliseconds, default 300000. */
   maxDelayMs?: number;
+  /** Called each time when the last key was given back and none is to be handed out. Must not throw. */
+  onIdle?: () => void;
 }
 
 interface Dirty {
@@ -40,6 +42,7 @@ export class WorkQueue {
   readonly #metrics: QueueMetrics;
   readonly #baseDelayMs: number;
   readonly #maxDelayMs: number;
+  readonly #onIdle: () => void;
   /** Keys to hand out, including those that wait for their worker to finish first. */
   readonly #dirty = new Map<string, Dirty>();
   /** Keys that a worker holds, with the time it took them. */
@@ -57,6 +60,7 @@ export class WorkQueue {
     this.#clock = options.clock;
     this.#baseDelayMs = options.baseDelayMs ?? 1000;
     this.#maxDelayMs = options.maxDelayMs ?? 300_000;
+    this.#onIdle = options.onIdle ?? (() => {});
     this.#metrics = queueMetrics(options.metrics, options.name, () => this.#figures());
   }
 
@@ -148,6 +152,7 @@ export class WorkQueue {
     if (again !== undefined) this.#runnable[again.priority].push(key);
     this.#dispatch();
     this.#tellDrained();
+    if (this.#processing.size === 0 && this.#dirty.size === 0) this.#onIdle();
   }
 
   /**

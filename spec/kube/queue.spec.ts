@@ -31,6 +31,24 @@ describe('a work queue', () => {
     expect(queue.length).toBe(0);
   });
 
+  it('tells each time that nothing is left to do', async () => {
+    const told: string[] = [];
+    const { queue } = make({ onIdle: () => void told.push('idle') });
+    for (const key of ['a', 'b']) queue.add(key);
+    const finish = async () => {
+      const key = (await queue.next()) ?? '';
+      if (key === 'b') queue.add('b');
+      queue.done(key);
+      told.push(key);
+    };
+    for (let n = 0; n < 2; n += 1) await finish();
+    const last = (await queue.next()) ?? '';
+    expect([told, last]).toEqual([['a', 'b'], 'b']);
+    queue.done(last);
+    queue.done(last);
+    expect(told).toEqual(['a', 'b', 'idle']);
+  });
+
   it('wakes waiting workers in the order in which they came', async () => {
     const { queue } = make();
     const workers = [queue.next(), queue.next()];
