@@ -8,6 +8,7 @@ import { type Connection, loadConnection } from '../kube/connection.ts';
 import { type HttpServer, type ServeOptions, serve } from '../kube/http.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
+import { keepHeapSmall } from './heap.ts';
 import { awsNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 
@@ -22,6 +23,7 @@ const GRACE_MS = 4_000;
  * problems first: flags, kubeconfig, certificates, addresses.
  */
 export async function controllerCommand(given: GivenFlags, problems: readonly string[]): Promise<number> {
+  keepHeapSmall();
   const { values, problems: ofValues } = readControllerConfig(given);
   const log = createLogger({ level: values.logLevel ?? 'info', format: values.logFormat ?? 'json' });
   const signal = terminationSignal(log);
