@@ -37,6 +37,14 @@ of the operator; so the ratio is of two things that were measured within seconds
 
 ${figures.map(([, { what, meaning }]) => `- **${what}**: ${meaning}`).join('\n')}
 
+## Where the time goes
+
+On a machine with few cores processor time is the limit, and most of it is the API server's and etcd's. Beside the three
+writes of the bare loop the operator makes for each object one \`AssumeRole\` call, one read of the Secret's metadata by its
+name (a Secret of somebody else has to be seen before anything is issued) and one Event, which waits until nothing else is to
+do; and it is told of everything by watches. Of its own processor time about a third is HTTP and TLS, a third the AWS SDK
+(signing, XML), and the rest JSON, decisions and the collection of garbage. No request for AWS or Kubernetes is made twice.
+
 ## Others
 
 Measured elsewhere, also on two cores, with an STS that answers in 20 ms and 1,000 objects at once; there the bare loop did
