@@ -24,6 +24,7 @@ interface Document {
 
 /** The rights that the chart gives an operator for one namespace, as they stand in it. */
 export class ChartRights {
+  /** A list of objects as JSON. */
   readonly #rendered: string;
 
   private constructor(rendered: string) {
@@ -37,7 +38,8 @@ export class ChartRights {
     const values = ['--namespace', PLACEHOLDER, ...settings];
     const { code, stdout, stderr } = await run([helmPath, 'template', PLACEHOLDER, chart, ...values]);
     if (code !== 0) throw new Error(`helm template: ${stderr}`);
-    return new ChartRights(stdout);
+    const objects = parseAllDocuments(stdout).map((document) => document.toJS() as Document | null);
+    return new ChartRights(JSON.stringify(objects.filter((object) => object !== null && object.kind in paths)));
   }
 
   /** Gives a ServiceAccount of the namespace these rights and resolves with its token once they hold. */
@@ -60,9 +62,7 @@ export class ChartRights {
   }
 
   #documents(namespace: string): Document[] {
-    const text = this.#rendered.replaceAll(PLACEHOLDER, namespace);
-    const documents = parseAllDocuments(text).map((document) => document.toJS() as Document | null);
-    return documents.filter((document): document is Document => document !== null && document.kind in paths);
+    return JSON.parse(this.#rendered.replaceAll(PLACEHOLDER, namespace)) as Document[];
   }
 }
 
