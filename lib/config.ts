@@ -99,7 +99,8 @@ const controllerFlagList = [
     name: 'cluster-name',
     value: 'name',
     env: 'ROLEVEND_CLUSTER_NAME',
-    description: 'name of this cluster in derived external ids and session tags',
+    description:
+      'name of this cluster, for external ids and session tags that later versions will derive; nothing uses it yet',
     accepts: '1 to 100 characters of A-Z a-z 0-9 . _ -',
     parse: (text) => (/^[A-Za-z0-9._-]{1,100}$/.test(text) ? text : undefined),
   },

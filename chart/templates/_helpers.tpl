@@ -1,4 +1,8 @@
+{{- /* Of a Service, too, whose names are the strictest of all. */ -}}
 {{- define "rolevend.fullname" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name) -}}
+{{- fail (printf "the release name %q cannot be the name of a Service; use one of a-z, 0-9 and '-' that begins with a letter" .Release.Name) -}}
+{{- end -}}
 {{- if contains "rolevend" .Release.Name -}}
 {{- .Release.Name | trunc 63 | trimSuffix "-" -}}
 {{- else -}}
@@ -12,7 +16,7 @@
 
 {{- define "rolevend.selector" -}}
 app.kubernetes.io/name: rolevend
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- /* Those of the value `labels` too; ours win. */ -}}
@@ -23,9 +27,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- /* Without those by which the operator's Pods are selected. */ -}}
 {{- define "rolevend.releaseLabels" -}}
 {{- merge (dict
-  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_")
   "app.kubernetes.io/managed-by" .Release.Service
-  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version)) .Values.labels | toYaml -}}
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_")) .Values.labels | toYaml -}}
 {{- end -}}
 
 {{- define "rolevend.image" -}}

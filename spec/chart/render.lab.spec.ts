@@ -35,6 +35,7 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
     const off = {
       'crds.install': false,
       'serviceAccount.create': false,
+      'serviceAccount.name': 'another',
       'podDisruptionBudget.enabled': false,
       'networkPolicy.enabled': false,
       'rbac.aggregate': false,
@@ -150,8 +151,35 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
     ['a Region that is none', { 'aws.region': 'example.com/' }, 'region'],
     ['a namespace that is none', { 'rbac.namespaces': ['*'] }, 'namespaces'],
     ['a digest that is none', { 'image.digest': 'sha256:1' }, 'digest'],
+    ['a value that was emptied', { 'rbac.namespaces': null }, 'namespaces'],
+    ['labels that were emptied', { labels: null }, 'labels'],
+    ['a ServiceAccount that nobody makes', { 'serviceAccount.create': false }, 'name'],
+    ['more than all Pods', { 'podDisruptionBudget.maxUnavailable': '300%' }, 'maxUnavailable'],
+    ['two roles for the test', { 'test.roleName': 'app', 'test.roleArn': 'arn:aws:iam::1:role/app' }, 'test'],
   ])('refuses %s and names it', async (_, values, named) => {
     await expect(rendered(values)).rejects.toThrow(named);
+  });
+
+  test('keeps names that look like numbers as texts', async () => {
+    const values = { 'rbac.namespaces': ['123', 'null'], 'aws.caBundle.configMap': '1e3', priorityClassName: '7' };
+    const numbers = { 'serviceAccount.name': '42', 'test.roleName': 'app', ...values };
+    const objects = await render(version, set(numbers), { namespace: '99' });
+    const places = objects.map(({ metadata }) => (metadata as { namespace?: unknown }).namespace);
+    expect([...new Set(places)].sort()).toEqual(['123', '99', 'null', undefined]);
+    const { priorityClassName, serviceAccountName, volumes } = podOf(objects) as RenderedPod & Record<string, unknown>;
+    expect({ priorityClassName, serviceAccountName, volumes }).toEqual({
+      priorityClassName: '7',
+      serviceAccountName: '42',
+      volumes: [{ name: 'aws-ca-bundle', configMap: { name: '1e3' } }],
+    });
+    const subjects = objects.flatMap((object) => (object as unknown as { subjects?: object[] }).subjects ?? []);
+    expect(subjects).toContainEqual({ kind: 'ServiceAccount', name: '42', namespace: '99' });
+  });
+
+  test.each(['1st', 'a.b'])('refuses the release name %s, which cannot be that of a Service', async (release) => {
+    await expect(render(version, [], { release })).rejects.toThrow(
+      /release name "[^"]+" cannot be the name of a Service/,
+    );
   });
 
   test('is accepted as a dependency of another chart', async () => {

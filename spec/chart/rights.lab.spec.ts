@@ -226,7 +226,11 @@ describe('with exactly the rights, the arguments and the variables that the char
 
   test('it starts and works although one of its namespaces is closed to it, and takes that up when it opens', async () => {
     const [site, closed] = [await openSite(shop), await openSite(shop)];
-    const values = set({ 'rbac.namespaces': [closed.ns.name, site.ns.name], 'rolloutRestart.enabled': false });
+    const values = set({
+      'rbac.namespaces': [closed.ns.name, site.ns.name],
+      'serviceAccountAuth.namespaces': [],
+      'rolloutRestart.enabled': false,
+    });
     await upgrade('Helm 4', cluster, ...values);
     await kubectl(cluster, 'delete', 'rolebinding', RELEASE, '--namespace', closed.ns.name);
     await closed.apply('waiting');

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AWSAssumeRole } from '../../lib/api/aws-assume-role.ts';
@@ -66,8 +66,9 @@ describe('the examples', () => {
     await aws.createRole('uploader', own);
     await aws.createRole('sync', own);
     await aws.createRole('batch', own);
-    const tokens = ['ecr:GetAuthorizationToken', 'ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'];
-    await aws.createRole('puller', { ...own, policies: tokens });
+    const policy = async (name: string) => JSON.parse(await readFile(`${examples}iam/${name}`, 'utf8')) as object;
+    const policies = { pull: await policy('puller-policy.json'), public: await policy('puller-public-policy.json') };
+    await aws.createRole('puller', { ...own, policies });
     const partner = await aws.account(PARTNER);
     const trust = trustPrincipals(operatorArn, { externalId: 'team-a-7d2f' });
     await partner.createRole('orders-reader', { path: '/shared/', trust });

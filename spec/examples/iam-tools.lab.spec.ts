@@ -63,22 +63,45 @@ describe('the policies of examples/iam, put in with tools,', () => {
     ]);
   });
 
-  test('are those of the files after CloudFormation, which here knows no associations', async () => {
-    const template = join(directory.path, 'template.yaml');
-    await writeFile(template, (await text('cloudformation.yaml')).replace(/ {2}Association:\n.*?(?= {2}Backup:)/s, ''));
-    const parameters = `--parameters ParameterKey=ClusterName,ParameterValue=${CLUSTER}`;
-    const flags = `--stack-name rolevend --template-body file://${template} --capabilities CAPABILITY_NAMED_IAM`;
-    await cli(`aws cloudformation create-stack ${flags} ${parameters}`);
-    await cli('aws cloudformation wait stack-create-complete --stack-name rolevend');
+  /** Makes a stack of a template, without the association, of which the lab's CloudFormation knows nothing. */
+  async function deploy(name: string, ...parameters: string[]): Promise<void> {
+    const template = join(directory.path, name);
+    await writeFile(template, (await text(name)).replace(/ {2}Association:\n.*?(?= {2}Backup:)/s, ''));
+    const stack = name.replace('.yaml', '');
+    const flags = `--stack-name ${stack} --template-body file://${template} --capabilities CAPABILITY_NAMED_IAM`;
+    await cli(`aws cloudformation create-stack ${[flags, ...parameters].join(' ')}`);
+    await cli(`aws cloudformation wait stack-create-complete --stack-name ${stack}`);
+  }
+
+  /** Trust policy and inline policies of a role, as AWS has them. */
+  async function role(name: string) {
+    const { Role } = await aws.iam.send(new GetRoleCommand({ RoleName: name }));
+    return { arn: Role?.Arn, trust: decoded(Role?.AssumeRolePolicyDocument) };
+  }
+
+  test('are those of the files after CloudFormation with EKS Pod Identity', async () => {
+    await deploy('cloudformation.yaml', `--parameters ParameterKey=ClusterName,ParameterValue=${CLUSTER}`);
     expect(await operator()).toEqual(await files());
-    const { Role } = await aws.iam.send(new GetRoleCommand({ RoleName: 'backup' }));
-    expect(Role?.Arn).toBe(aws.roleArn('backup', '/team-a/'));
-    expect(decoded(Role?.AssumeRolePolicyDocument)).toEqual(await policy('role-trust.json'));
+    const trust = await policy('role-trust.json');
+    expect(await role('backup')).toEqual({ arn: aws.roleArn('backup', '/team-a/'), trust });
+    expect(await role('puller')).toEqual({ arn: aws.roleArn('puller', '/team-a/'), trust });
+    const pull = new GetRolePolicyCommand({ RoleName: 'puller', PolicyName: 'pull' });
+    expect(decoded((await aws.iam.send(pull)).PolicyDocument)).toEqual(await policy('puller-policy.json'));
+  });
+
+  test('are those of the files after CloudFormation with IRSA, and in the account of a partner', async () => {
+    await deploy('cloudformation.yaml');
+    expect(await operator()).toEqual({ ...(await files()), trust: await policy('operator-trust-irsa.json') });
+    await deploy('cloudformation-partner.yaml');
+    const trust = await policy('role-trust-cross-account.json');
+    expect(await role('orders-reader')).toEqual({ arn: aws.roleArn('orders-reader', '/shared/'), trust });
   });
 
   test('are associated by CloudFormation and Terraform with the ServiceAccount of the chart', async () => {
     const tags = ['!Ref', '!GetAtt'].map((tag) => ({ tag, resolve: (value: string) => value }));
-    const { Association } = parse(await text('cloudformation.yaml'), { customTags: tags }).Resources;
+    const options = { customTags: tags, logLevel: 'silent' as const };
+    const { Association } = parse(await text('cloudformation.yaml'), options).Resources;
+    expect(Association.Condition).toBe('HasPodIdentity');
     expect(Association.Properties).toEqual({
       ClusterName: 'ClusterName',
       Namespace: 'rolevend-system',
@@ -88,7 +111,14 @@ describe('the policies of examples/iam, put in with tools,', () => {
     const terraform = await text('terraform.tf');
     expect(terraform).toMatch(/namespace += "rolevend-system"\n +service_account = "rolevend"\n/);
     const read = [...terraform.matchAll(/file\("\$\{path\.module\}\/([^"]+)"\)/g)].map(([, name = '']) => name);
-    expect(read).toEqual(['operator-trust-pod-identity.json', 'operator-policy.json', 'role-trust.json']);
+    expect([...new Set(read)].sort()).toEqual([
+      'operator-policy.json',
+      'operator-trust-irsa.json',
+      'operator-trust-pod-identity.json',
+      'puller-policy.json',
+      'role-trust-cross-account.json',
+      'role-trust.json',
+    ]);
     for (const name of read) expect(await policy(name)).toHaveProperty('Statement');
   });
 });

@@ -7,14 +7,21 @@ const HELM_LABELS = ['app.kubernetes.io/managed-by', 'helm.sh/chart'];
 const head = (more: string) => `# Generated from chart/ by "make generate". Do not edit.
 #
 # Everything for kubectl apply --server-side --filename, but the RoleGrants: without one nothing is issued. See
-# manifests/grants/default.yaml and examples/grant-for-a-team.yaml. Put your image, Region and identity in first.
+# manifests/grants/default.yaml and examples/grant-for-a-team.yaml. Put your image and Region (--region) in first, and for IRSA
+# the annotation eks.amazonaws.com/role-arn of the ServiceAccount.
+#
+# Never kubectl delete --filename this file: that deletes the custom resource definitions, and with them every object and its
+# Secret.
 ${more}`;
+
+/** So that there is a place to put one's own in. */
+const REGION = 'eu-central-1';
 
 /** How the manifests in `manifests/` differ from the chart's own defaults. */
 export const installations = {
-  'install.yaml': { values: {}, note: '' },
+  'install.yaml': { values: { 'aws.region': REGION }, note: '' },
   'install-namespaced.yaml': {
-    values: { 'rbac.namespaces': ['team-a'] },
+    values: { 'aws.region': REGION, 'rbac.namespaces': ['team-a'] },
     note: '# The operator works in the namespace team-a alone, which must exist, and can reach no Secret outside of it.\n',
   },
 } as const;
