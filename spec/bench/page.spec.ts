@@ -16,7 +16,7 @@ test('every row of the page holds a figure, in its own unit', () => {
   const { machine, cells } = measuredIn(written);
   expect(machine).toMatch(/^\d+ cores, .+\.$/);
   for (const [name, { unit }] of Object.entries(figuresFor(fullSizes))) {
-    expect(cells[name as FigureName].replace(' (missed)', '')).toMatch(new RegExp(`^[\\d.,]+${unit && ` ${unit}`}$`));
+    expect(cells[name as FigureName].replace(' (missed)', '')).toMatch(new RegExp(`^-?[\\d.,]+${unit && ` ${unit}`}$`));
   }
 });
 
