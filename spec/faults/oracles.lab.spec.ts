@@ -70,6 +70,21 @@ describe('the oracles', () => {
     expect(judge(good, good)).toEqual([]);
   });
 
+  test.each([
+    ['refresh:kube.update.secrets@1:kill-applied', 1],
+    ['refresh:kube.update.secrets@1:reset', 1],
+    ['refresh:aws.GetAuthorizationToken@1:throttle', 2],
+    ['refresh:kube.update.secrets@1:5xx', 3],
+  ])('of %s allow so many sessions more, and not one beyond: %d', (line, allowed) => {
+    const found = [allowed, allowed + 1].map((more) => {
+      const history = { ...structuredClone(good), plan: parsePlan(line), struck: true };
+      const call = history.calls.find(({ action }) => action === 'AssumeRole') as History['calls'][number];
+      history.calls.push(...Array.from({ length: more }, () => call));
+      return judge(history, good).length;
+    });
+    expect(found).toEqual([0, 1]);
+  });
+
   test.each(Object.entries(planted))('find a run in which "%s" does not hold', (promise, plant) => {
     const bad = structuredClone(good);
     plant(bad);

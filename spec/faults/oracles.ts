@@ -1,8 +1,10 @@
 import type { Revision } from '../controllers/aws-assume-role/observe.ts';
 import { tripleOf } from '../controllers/aws-assume-role/support.ts';
+import { faultOf, type KubeFault } from '../lab/fault-proxy.ts';
 import { findLeaks } from '../support/leaks.ts';
 import { type AwsFault, awsFaultOf } from './aws-faults.ts';
 import { countsOf, type History } from './history.ts';
+import { isKill } from './plan.ts';
 import { scenarioOf } from './scenarios.ts';
 
 /** What must hold after every plan. Gives what does not, a line each. */
@@ -17,9 +19,6 @@ const SLACK: Readonly<Record<string, number>> = {
   'patch deployments': 1,
   'patch statefulsets': 1,
   'create events': 8,
-  'aws AssumeRole': 1,
-  'aws AssumeRole of a hop': 1,
-  'aws AssumeRoleWithWebIdentity': 1,
   'create serviceaccounts/token': 3,
   'aws GetAuthorizationToken': 2,
   'aws GetCallerIdentity': 4,
@@ -44,7 +43,7 @@ export const oracles = {
   'little more is done than without a fault': (history, faultFree) => {
     const [now, then] = [countsOf(history), countsOf(faultFree)];
     return Object.entries(now)
-      .filter(([name, count]) => count > (then[name] ?? 0) + (SLACK[name] ?? 0))
+      .filter(([name, count]) => count > (then[name] ?? 0) + (SLACK[name] ?? sessionsMore(name, history)))
       .map(([name, count]) => `${name}: ${count} times, without a fault ${then[name] ?? 0}`);
   },
 
@@ -80,6 +79,20 @@ export const oracles = {
     return crashes.length <= (isLease ? 1 : 0) ? [] : [`it ended with ${crashes.join(', ')}`];
   },
 } satisfies Readonly<Record<string, Oracle>>;
+
+const sessionCalls: readonly string[] = ['aws AssumeRole', 'aws AssumeRole of a hop', 'aws AssumeRoleWithWebIdentity'];
+
+/** A kill, and whatever strikes once, costs one more session; what is refused several times in a row one each time. */
+function sessionsMore(name: string, { plan }: History): number {
+  if (plan === undefined || !sessionCalls.includes(name)) return 0;
+  if (isKill(plan)) return 1;
+  const { target, fault } = plan;
+  const times =
+    target.side === 'aws' ? awsFaultOf(fault as AwsFault).rule(nobody).times : faultOf(fault as KubeFault).times;
+  return times ?? 1;
+}
+
+const nobody = async (): Promise<void> => {};
 
 /** All that does not hold, as `oracle: what is wrong`. */
 export function judge(history: History, faultFree: History): string[] {
