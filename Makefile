@@ -24,7 +24,7 @@ demo: laboratory $(BUNDLE) ## see credentials appear and rotate on a real API se
 test: prerequisites-lab npm ## run everything that is checked; TESTS='spec/kube spec/x.spec.ts' runs only those tests
 	@$(NODE) spec/tools/test.ts $(TESTS)
 
-soak: prerequisites-lab npm ## play hours of work and trouble with thousands of objects: about half an hour
+soak: prerequisites-lab npm ## play hours of work and trouble with thousands of objects: about a quarter of an hour
 	@$(NODE) spec/tools/test.ts .soak.spec.ts
 
 lab: laboratory ## keep a hub, a second cluster and AWS up until Ctrl-C and print what to export

@@ -135,7 +135,7 @@ const deletionPolicy = z.enum(['Delete', 'Retain']).meta({
 });
 
 const adoption = z.enum(['Never', 'IfUnowned']).meta({
-  description: `What becomes of a Secret of that name that was not made for this object. Never: it is not touched, and the object is refused. IfUnowned: one without owner references and without an owner annotation of rolevend is taken over as soon as a credential is issued: its data are replaced as a whole, its labels and annotations stay. Only Secrets of type Opaque and kubernetes.io/dockerconfigjson are taken over. Default: ${specDefaults.adoption}.`,
+  description: `What becomes of a Secret of that name that was not made for this object. Never: it is not touched, and the object is refused. IfUnowned: one without owner references and without an owner annotation of rolevend is taken over as soon as a credential is issued: its data are replaced as a whole, its labels and annotations stay. Only Secrets of type Opaque and kubernetes.io/dockerconfigjson without finalizers are taken over. Default: ${specDefaults.adoption}.`,
 });
 
 const onExpiry = z.enum(['Keep', 'Scrub']).meta({

@@ -32,6 +32,8 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Watches } from './watches.ts';
 
+/** How long the last Events may take before the Lease is given back. */
+const EVENTS_MS = 1_000;
 /** Name of the Lease. */
 const LEASE = 'rolevend-controller';
 
@@ -144,6 +146,7 @@ export class Operator {
     for (const namespace of config.namespaces) void this.#open(namespace, signal);
     try {
       await this.#controller.run(signal);
+      await recorder.close(EVENTS_MS);
     } finally {
       forgetIdentity();
       forgetTime();

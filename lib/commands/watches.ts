@@ -46,17 +46,17 @@ export class Watches {
 
   /** As `Reflector.current`, for all watches of this namespace, or of the whole cluster. */
   async current(namespace: string | undefined, signal: AbortSignal): Promise<void> {
-    const meant = this.#all.filter((watch) => watch.namespace === namespace);
+    const meant = this.#all.filter(isOf(namespace));
     await Promise.all(meant.map(({ reflector }) => reflector.current(signal)));
   }
 
   /**
-   * Names of those that have not held all objects yet and that work waits for. A namespace that the API server refuses does
-   * not count, unless it refuses all.
+   * Names of those that have not held all objects yet and that work waits for. What the API server refuses in a namespace
+   * does not count, as long as another namespace is served.
    */
   notSynced(): string[] {
     const missing = this.#all.filter(({ reflector }) => !reflector.hasSynced);
-    const isServed = this.#all.some(({ namespace, reflector }) => namespace !== undefined && reflector.hasSynced);
+    const isServed = this.#all.some(({ namespace }) => namespace !== undefined && !missing.some(isOf(namespace)));
     const isSpared = ({ namespace, reflector }: Watch) => namespace !== undefined && isServed && reflector.isRefused;
     return missing.filter((watch) => !isSpared(watch)).map(({ name }) => name);
   }
@@ -74,4 +74,8 @@ export class Watches {
       },
     });
   }
+}
+
+function isOf(namespace: string | undefined): (watch: Watch) => boolean {
+  return (watch) => watch.namespace === namespace;
 }

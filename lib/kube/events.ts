@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Clock, rfc3339 } from '../clock.ts';
+import { type Clock, rfc3339, sleep } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { KubeClient } from './client.ts';
@@ -71,7 +71,7 @@ export class EventRecorder {
     this.#options = options;
     this.#dropped = counter(options.metrics, {
       name: 'rolevend_events_dropped_total',
-      help: 'Events that were not written, by cause: queue_full or failed',
+      help: 'Events that were not written, by cause: queue_full, failed, or closed (the operator ended)',
       labelNames: ['cause'],
     });
   }
@@ -108,6 +108,15 @@ export class EventRecorder {
       this.#idleWaiters.push(resolve);
       this.flush();
     });
+  }
+
+  /** Writes what was recorded, for so many milliseconds at most, and gives up the rest. Nothing is to be recorded later. */
+  async close(limitMs: number): Promise<void> {
+    const limit = new AbortController();
+    await Promise.race([this.idle(), sleep(this.#options.clock, limitMs, limit.signal).catch(() => {})]);
+    limit.abort();
+    this.#cancelWait?.();
+    for (const { memory } of this.#queue.splice(0)) this.#drop(memory, 'closed');
   }
 
   #isNew(memory: string): boolean {
@@ -151,7 +160,7 @@ export class EventRecorder {
   }
 
   /** The next one of its kind may try again. */
-  #drop(memory: string, cause: 'queue_full' | 'failed'): void {
+  #drop(memory: string, cause: 'queue_full' | 'failed' | 'closed'): void {
     this.#remembered.delete(memory);
     this.#dropped.inc({ cause });
   }

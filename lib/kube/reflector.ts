@@ -86,7 +86,7 @@ export class Reflector<T extends KubeObject> {
     return this.#hasSynced;
   }
 
-  /** Whether the API server said at the last try that this process has no right to it. */
+  /** Whether the API server has said, since the last list, that this process has no right to it. */
   get isRefused(): boolean {
     return this.#isRefused;
   }
@@ -227,7 +227,7 @@ export class Reflector<T extends KubeObject> {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const now = clock.monotonic();
-    this.#isRefused = isForbidden(error);
+    if (isForbidden(error)) this.#isRefused = true;
     const known = this.#version !== undefined;
     if (now - this.#troubleAt > healthyMs) this.#backoff.reset();
     if (mustList(error)) this.#version = undefined;

@@ -153,6 +153,20 @@ function rows({ many, stock, foreign }: Sizes) {
       digits: 2,
       target: { atMost: 0.6 },
     },
+    handover: {
+      what: 'next leader after SIGTERM',
+      meaning: 'From the signal to the leader of two replicas until the other one says that it leads.',
+      unit: 's',
+      digits: 2,
+      target: { atMost: 2 },
+    },
+    failover: {
+      what: 'next leader after SIGKILL',
+      meaning: 'The same where the leader cannot give its Lease back.',
+      unit: 's',
+      digits: 1,
+      target: { atMost: 20 },
+    },
   } satisfies Record<string, Figure>;
 }
 

@@ -9,8 +9,14 @@ export interface Ground {
   plane: ControlPlane;
   cluster: Cluster;
   sts: Sts;
-  /** Starts an operator for these namespaces with its default settings, and tells how long it took to be ready. */
-  startOperator(namespaces: readonly string[]): Promise<{ operator: OperatorProcess; readyMs: number }>;
+  /**
+   * Starts an operator for these namespaces with its default settings, and tells how long it took to be ready. It leads from
+   * the start, unless a namespace for its Lease is given.
+   */
+  startOperator(
+    namespaces: readonly string[],
+    leaseNamespace?: string,
+  ): Promise<{ operator: OperatorProcess; readyMs: number }>;
   close(): Promise<void>;
 }
 
@@ -27,8 +33,9 @@ export async function openGround(): Promise<Ground> {
     plane,
     cluster,
     sts,
-    async startOperator(namespaces) {
-      const flags = ['--leader-elect=false', `--namespaces=${namespaces.join(',')}`, '--log-level=warn'];
+    async startOperator(namespaces, leaseNamespace) {
+      const lease = leaseNamespace ? `--leader-election-namespace=${leaseNamespace}` : '--leader-elect=false';
+      const flags = [lease, `--namespaces=${namespaces.join(',')}`, '--log-level=warn'];
       const { kubeconfig } = plane;
       const startedAt = clock.monotonic();
       const operator = await startOperatorProcess({

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { namesOf } from './cluster.ts';
 import { type Figure, type FigureName, figuresFor, fullSizes, isMet, type Sizes, told, toldTarget } from './figures.ts';
 import { type Ground, openGround } from './ground.ts';
+import { handover } from './handover.ts';
 import { many, medians } from './many.ts';
 import { cellsOf, pageOf } from './page.ts';
 import { single } from './single.ts';
@@ -30,7 +31,9 @@ async function measure(ground: Ground, sizes: Sizes): Promise<Values> {
   note(`more objects, up to ${sizes.stock}`);
   const ofSingle = await fill(ground, namespaces, sizes.many);
   note(`restart, and ${sizes.foreign} Secrets of others`);
-  return { ...ofMany, ...ofSingle, ...(await stock(ground, namespaces, sizes.stock, sizes.foreign)) };
+  const ofStock = await stock(ground, namespaces, sizes.stock, sizes.foreign);
+  note('change of the leader');
+  return { ...ofMany, ...ofSingle, ...ofStock, ...(await handover(ground, 'led')) };
 }
 
 /** Brings the namespaces that had no round to as many objects as the others have, and measures single ones meanwhile. */

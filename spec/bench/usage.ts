@@ -54,6 +54,6 @@ export async function cpuPerMinute(guarded: GuardedProcess, seconds: number): Pr
 }
 
 /** The guard is a shell whose first child is the program. */
-async function pidOf({ group }: GuardedProcess): Promise<number> {
+export async function pidOf({ group }: GuardedProcess): Promise<number> {
   return Number((await readFile(`/proc/${group}/task/${group}/children`, 'utf8')).split(' ')[0]);
 }

@@ -65,6 +65,11 @@ describe('with exactly the rights, the arguments and the variables that the char
 
   /** Two replicas of the Deployment; what a kubelet would add stands in the last four. */
   async function startReplicas(): Promise<void> {
+    replicas = await Promise.all([startReplica(), startReplica()]);
+    await Promise.all(replicas.map((one) => one.ready()));
+  }
+
+  async function startReplica(): Promise<RolevendProcess> {
     const template = 'jsonpath={.spec.template.spec}';
     const text = await kubectl(cluster, 'get', 'deployment', RELEASE, '-n', NAMESPACE, '--output', template);
     const { serviceAccountName, containers } = JSON.parse(text) as PodSpec;
@@ -77,9 +82,13 @@ describe('with exactly the rights, the arguments and the variables that the char
     });
     const added = { kubeconfig, 'leader-election-namespace': NAMESPACE };
     const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
-    const start = () => shop.program.start({ flags: { ...flags, ...added }, env: variables });
-    replicas = [await start(), await start()];
-    await Promise.all(replicas.map((one) => one.ready()));
+    return shop.program.start({ flags: { ...flags, ...added }, env: variables });
+  }
+
+  /** Whether the operator may list Secrets there. The API server takes a moment to see what has changed. */
+  async function mayRead(namespace: string): Promise<boolean> {
+    const asked = ['auth', 'can-i', 'list', 'secrets', `--as=${USER}`, `--namespace=${namespace}`];
+    return (await cluster.kubectl(...asked)).stdout === 'yes\n';
   }
 
   /** Everything that makes the operator speak with the API server. */
@@ -233,6 +242,7 @@ describe('with exactly the rights, the arguments and the variables that the char
     });
     await upgrade('Helm 4', cluster, ...values);
     await kubectl(cluster, 'delete', 'rolebinding', RELEASE, '--namespace', closed.ns.name);
+    await eventually('the namespace to be closed', async () => !(await mayRead(closed.ns.name)));
     await closed.apply('waiting');
     await startReplicas();
     await site.apply('served');
@@ -242,13 +252,27 @@ describe('with exactly the rights, the arguments and the variables that the char
     await eventually('the closed namespace to be served', () => closed.ready('waiting'), 5 * 30_000);
     await Promise.all(replicas.map((one) => one.end('SIGTERM')));
     await Promise.all([site.close(), closed.close()]);
+  }, 300_000);
+
+  test('it is not ready where it may not do its work in the only one of its namespaces', async () => {
+    const site = await openSite(shop);
+    await upgrade('Helm 4', cluster, ...set({ 'rbac.namespaces': [site.ns.name] }));
+    const objects = { apiGroups: ['pincette.net'], resources: ['awsassumeroles'], verbs: ['list', 'watch'] };
+    const change = JSON.stringify({ rules: [objects] });
+    await site.ns.kubectl('patch', 'role', RELEASE, '--type=merge', '--patch', change);
+    await eventually('Secrets to be refused', async () => !(await mayRead(site.ns.name)));
+    const replica = await startReplica();
+    await eventually('the objects to be there', async () => {
+      const { status, body } = await replica.ask('/readyz');
+      return status === 503 && body.trim().split('\n').join() === `not synced: secrets in ${site.ns.name}`;
+    });
+    await replica.end('SIGTERM');
+    await site.close();
   });
 
   test('an operator of one namespace can read no Secret of another', async () => {
-    const can = (namespace: string) =>
-      cluster.kubectl('auth', 'can-i', 'list', 'secrets', `--as=${USER}`, `--namespace=${namespace}`);
     const values = { 'rbac.namespaces': ['default'], 'serviceAccountAuth.namespaces': [] };
     await upgrade('Helm 4', cluster, ...set(values));
-    expect([(await can('default')).stdout, (await can('kube-system')).stdout]).toEqual(['yes\n', 'no\n']);
+    expect([await mayRead('default'), await mayRead('kube-system')]).toEqual([true, false]);
   });
 });

@@ -4,7 +4,7 @@ import { faultOf, type KubeFault } from '../lab/fault-proxy.ts';
 import { findLeaks } from '../support/leaks.ts';
 import { type AwsFault, awsFaultOf } from './aws-faults.ts';
 import { countsOf, type History } from './history.ts';
-import { isKill } from './plan.ts';
+import { isKill, targetText } from './plan.ts';
 import { scenarioOf } from './scenarios.ts';
 
 /** What must hold after every plan. Gives what does not, a line each. */
@@ -82,11 +82,14 @@ export const oracles = {
 
 const sessionCalls: readonly string[] = ['aws AssumeRole', 'aws AssumeRole of a hop', 'aws AssumeRoleWithWebIdentity'];
 
+/** What is refused after a session was issued, and so costs another one each time. */
+const afterIssue: readonly string[] = ['kube.create.secrets', 'kube.update.secrets', 'aws.GetAuthorizationToken'];
+
 /** A kill, and whatever strikes once, costs one more session; what is refused several times in a row one each time. */
 function sessionsMore(name: string, { plan }: History): number {
   if (plan === undefined || !sessionCalls.includes(name)) return 0;
-  if (isKill(plan)) return 1;
   const { target, fault } = plan;
+  if (isKill(plan) || !afterIssue.includes(targetText(target))) return 1;
   const times =
     target.side === 'aws' ? awsFaultOf(fault as AwsFault).rule(nobody).times : faultOf(fault as KubeFault).times;
   return times ?? 1;
@@ -112,7 +115,7 @@ function isScrubbed({ at, secret }: Revision, history: History): boolean {
   if (scenarioOf(history.scenario).isDenied !== true) return false;
   const before = history.revisions.filter((one) => one.at < at && one.secret.metadata.uid === secret.metadata.uid);
   const endsAt = before.map((one) => expiryOf(one, history)).filter((end) => end !== undefined);
-  return Math.max(...endsAt) <= at;
+  return endsAt.length > 0 && Math.max(...endsAt) <= at;
 }
 
 /** What readers saw, without what users wrote on purpose: `drift` edits a field, and `adopt` begins with other data. */

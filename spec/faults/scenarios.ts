@@ -98,7 +98,7 @@ export const scenarios = {
   },
   scrub: {
     what: 'a session ends while the role does not trust the operator, and is taken out until it does again',
-    firstSessionSeconds: 15,
+    firstSessionSeconds: 40,
     isDenied: true,
     async act(site) {
       await site.closeRole();

@@ -124,6 +124,22 @@ describe('an event recorder', () => {
     expect([most, count]).toEqual([4, 5000]);
   });
 
+  it('writes at its end what it has, within a time, and gives up the rest', async () => {
+    const { recorder, written } = make();
+    recorder.record(object('a'), 'Normal', 'Issued', 'x');
+    await recorder.close(1_000);
+    expect(written.length).toBe(1);
+
+    const slow = make(() => new Promise(() => {}));
+    for (let n = 0; n < 7; n += 1) slow.recorder.record(object(`o${n}`), 'Normal', 'Issued', 'x');
+    const closed = slow.recorder.close(1_000);
+    await slow.clock.advance(1_000);
+    await closed;
+    expect(await slow.dropped('closed')).toBe(3);
+    await slow.clock.advance(5_000);
+    expect(slow.written.length).toBe(0);
+  });
+
   it('survives every failure, counts it, and lets the next one of its kind try again', async () => {
     let failures = 1;
     const { recorder, written, dropped, log } = make(async () => {

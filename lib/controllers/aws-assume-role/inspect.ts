@@ -79,7 +79,6 @@ async function adoptionRefusal(
   o: InspectOptions,
 ): Promise<Refusal | undefined> {
   const { secretName: name } = object.spec;
-  if (isFinalized(meta)) return finalized(name);
   const claims = claimsOf(object, o);
   // Somebody took the owner off a Secret that another object wrote, and that will put it right.
   const writer = claims.find(({ status }) => status?.secretRef?.uid === meta.uid);
@@ -87,6 +86,7 @@ async function adoptionRefusal(
   const rivals = claims.filter(({ spec }) => spec.adoption === 'IfUnowned');
   const elder = elderClaim(object, rivals);
   if (elder !== undefined) return outranked(name, elder);
+  if (isFinalized(meta)) return finalized(name);
   const others = [...adoptedTypes].map((type) => `type!=${type}`).join(',');
   const { items } = await o.client.list(secrets, {
     namespace: object.metadata.namespace,

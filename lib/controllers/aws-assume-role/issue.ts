@@ -23,6 +23,7 @@ import {
   type VendingContext,
 } from './pass.ts';
 import { type IssueReason, isSameRequest } from './plan.ts';
+import { goneOrThrow } from './repair.ts';
 import type { Secret } from './secret.ts';
 import { desiredMetadata } from './secret-metadata.ts';
 import { type SessionRecord, sessionAnnotations } from './session-record.ts';
@@ -72,8 +73,8 @@ export async function issue(
 async function refuseKept({ seen, spec, object, signal }: Pass, { client }: VendingContext): Promise<void> {
   if (seen.meta === undefined || !isFinalized(seen.meta)) return;
   const ref = { namespace: object.metadata.namespace, name: spec.secretName };
-  const { type, immutable } = seen.live ?? (await client.get<Secret>(secrets, ref, { signal }));
-  if (immutable === true || type !== kubernetesType(spec.secretType)) throw ending(ref);
+  const live = seen.live ?? (await client.get<Secret>(secrets, ref, { signal }).catch(goneOrThrow));
+  if (live?.immutable === true || (live && live.type !== kubernetesType(spec.secretType))) throw ending(ref);
 }
 
 /** Whether nothing failed and the work only ends here. */

@@ -3,7 +3,7 @@ import { RolevendError } from '../../errors.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound, isUidMismatch, KubeError } from '../../kube/errors.ts';
 import { isLeaseLost } from '../../kube/lease.ts';
-import { keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
+import { isFinalized, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
 import type { Ownership } from './ownership.ts';
 import type { Secret } from './secret.ts';
 
@@ -103,18 +103,15 @@ function isFixed(error: unknown): boolean {
 
 /** A Secret's type, and everything of an immutable one, changes only with a new Secret. */
 async function recreate(desired: DesiredSecret, current: ObjectMeta, o: WriteOptions): Promise<Secret> {
+  // Deleted, it would stay, for good, and nothing could take its place. The version makes sure that none came meanwhile.
+  if (isFinalized(current)) throw ending(o);
   const { uid, resourceVersion } = current;
   await o.client.delete(secrets, o, {
     signal: o.signal,
     ...(uid && { uid }),
     ...(resourceVersion && { resourceVersion }),
   });
-  try {
-    return await o.client.create<Secret>(secrets, secretOf(desired, withoutIdentity(current)), { signal: o.signal });
-  } catch (error) {
-    if (isAlreadyExists(error) && (await readOwn(o))?.deletionTimestamp !== undefined) throw ending(o);
-    throw error;
-  }
+  return await o.client.create<Secret>(secrets, secretOf(desired, withoutIdentity(current)), { signal: o.signal });
 }
 
 /** What keeps a Secret from being made anew. */

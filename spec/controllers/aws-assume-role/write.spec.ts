@@ -86,7 +86,7 @@ interface Outcome {
   calls: string[];
   bodies: Secret[];
   waits: number[];
-  result: Secret | KubeError | ForeignSecretError;
+  result: Secret | RolevendError;
 }
 
 /** Writes against the script. Waits pass at once and are told. */
@@ -116,6 +116,7 @@ async function write(
     adopted,
   }).catch((error: unknown) => {
     if (error instanceof KubeError || error instanceof ForeignSecretError) return error;
+    if (error instanceof RolevendError && error.code === 'SecretEnding') return error;
     throw error;
   });
   return { calls: client.calls, bodies: client.bodies, waits, result };
@@ -161,8 +162,8 @@ describe('the calls that lead to a written Secret', () => {
     [
       'another type, and somebody was quicker after the delete',
       known,
-      [invalid('type'), 'ok', exists, ours, ours],
-      ['replace s-1@7', 'delete creds s-1@7', 'create', read, read, 'replace s-1@8'],
+      [invalid('type'), 'ok', exists, ours],
+      ['replace s-1@7', 'delete creds s-1@7', 'create', read, 'replace s-1@8'],
     ],
     [
       'another type, and the create got no answer',
@@ -305,10 +306,14 @@ describe('a refusal that stays', () => {
     expect([outcome.calls, outcome.waits, outcome.result]).toEqual([['replace s-1@7'], [], error]);
   });
 
-  it('of a Secret that finalizers keep says so, after one delete', async () => {
-    const kept = secretMeta({ deletionTimestamp: '2026-01-01T00:00:00Z', resourceVersion: '9' });
-    const writing = write([invalid('type'), 'ok', exists, kept], known);
-    await expect(writing).rejects.toMatchObject({ code: 'SecretEnding', consequence: 'retry' });
+  it('of a Secret that finalizers keep says so, and nothing is deleted, also where they came meanwhile', async () => {
+    const kept = secretMeta({ finalizers: ['example.org/keep'] });
+    const ending = { code: 'SecretEnding', consequence: 'retry' };
+    expect(await write([invalid('type')], kept)).toMatchObject({ calls: ['replace s-1@7'], result: ending });
+    const later = secretMeta({ finalizers: ['example.org/keep'], resourceVersion: '8' });
+    const { calls, result } = await write([changed, later, invalid('type')], known);
+    expect(calls).toEqual(['replace s-1@7', expect.stringMatching(/^get /), 'replace s-1@8']);
+    expect(result).toMatchObject(ending);
   });
 
   it('is thrown from a create, too', async () => {
