@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { kubeFaults } from '../lab/fault-proxy.ts';
 import { awsFaults } from './aws-faults.ts';
-import { chosen, plansOf, smoke } from './generate.ts';
+import { chosen, comesTo, plansOf, smoke } from './generate.ts';
 import type { History } from './history.ts';
-import { type Plan, planLine } from './plan.ts';
+import { type Plan, parsePlan, planLine } from './plan.ts';
 import type { ScenarioName } from './scenarios.ts';
 
 const before = 1;
@@ -56,6 +56,18 @@ describe('the plans of a scenario', () => {
     const told = lines('create', ran([{ ...watch, events: ['ns'] }]));
     expect(silent).toEqual(except(all, ...kills, ...ofWatches).map((fault) => `create:kube.watch.secrets@1:${fault}`));
     expect(told).toEqual(except(all, ...kills).map((fault) => `create:kube.watch.secrets@1:${fault}`));
+  });
+
+  it('are about requests that a run made, each so often as it made them', () => {
+    const history = ran([{ verb: 'update', resource: 'secrets' }], ['AssumeRole', 'AssumeRole']);
+    const come = (line: string) => comesTo(history, parsePlan(line));
+    expect([
+      come('drift:kube.update.secrets@1:reset'),
+      come('drift:kube.update.secrets@2:reset'),
+      come('drift:kube.create.secrets@1:reset'),
+      come('drift:aws.AssumeRole@2:reset'),
+      come('drift:aws.AssumeRole@3:reset'),
+    ]).toEqual([true, false, false, true, false]);
   });
 
   it('only kill where another scenario has the same requests', () => {

@@ -40,6 +40,12 @@ export function plansOf(scenario: ScenarioName, faultFree: History, seed: number
   });
 }
 
+/** Whether a run without a fault made the request that a plan is about. */
+export function comesTo(faultFree: History, { scenario, target, nth }: Plan): boolean {
+  const kinds = kindsOf(faultFree, scenarioOf(scenario).fromStart === true);
+  return kinds.some((kind) => targetText(kind.target) === targetText(target) && kind.count >= nth);
+}
+
 /**
  * The plans that are worth their time: every kill, and of each fault at each kind of request a few scenarios, which
  * the seed chooses.

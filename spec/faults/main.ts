@@ -9,7 +9,7 @@ import { faultWords, table, timeline } from './report.ts';
 import { type Result, Suite } from './suite.ts';
 
 /** Plans mostly wait; more at a time would make them wait for the machine. */
-const CONCURRENCY = 8;
+const CONCURRENCY = 12;
 const REPORT_MS = 10_000;
 
 const endings: (() => Promise<unknown>)[] = [];

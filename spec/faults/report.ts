@@ -33,7 +33,8 @@ function words(parts: readonly unknown[]): string {
 export function table(results: readonly Result[]): string {
   const failed = results.filter(({ wrong }) => wrong.length > 0);
   const failures = failed.map(({ plan, wrong }) => [`FAILED ${planLine(plan)}`, ...wrong.map((line) => `  ${line}`)]);
-  const lines = [...failures.flat(), ...kinds(results)];
+  const voids = results.filter(({ isVoid }) => isVoid === true).map(({ plan }) => `void: ${planLine(plan)}`);
+  const lines = [...failures.flat(), ...kinds(results), ...voids];
   return lines.join('\n');
 }
 
