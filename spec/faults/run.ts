@@ -229,10 +229,15 @@ class Trial {
     return this.#ground.aws.gateway.calls({ about: this.#ns.name }).filter(({ at }) => at >= since);
   }
 
-  /** Writes and calls since that time, Events aside: they are written in the background. */
+  /**
+   * Writes and calls since that time. Events are written in the background, and until a watch that was reset runs again a
+   * write may meet nothing.
+   */
   #done(since: number): string[] {
     const isWrite = (verb: string, resource: string) => !isRead(verb) && resource !== 'events' && resource !== 'leases';
-    const writes = this.#proxy.requests.filter(({ at, verb, resource }) => at > since && isWrite(verb, resource));
+    const writes = this.#proxy.requests.filter(
+      ({ at, verb, resource, status }) => at > since && isWrite(verb, resource) && status !== 404,
+    );
     return [
       ...writes.map(({ verb, resource, name = '' }) => `${verb} ${resource} ${name}`),
       ...this.#calls(since + 1).map(({ action }) => `aws ${action}`),
