@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** By how much the heap may outgrow what survived the last full collection, in percent. */
-const GROWTH_PERCENT = 40;
+const GROWTH_PERCENT = 25;
 
 /**
  * Keeps the heap close to what lives in it, for a process that runs for months. On a machine with much memory V8 would let
