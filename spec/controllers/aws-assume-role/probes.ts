@@ -2,7 +2,13 @@ import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
 import { annotations } from '../../../lib/api/names.ts';
 import type { BaseCredentials } from '../../../lib/aws/options.ts';
-import { type AttachedControlPlane, expectSuccess, sharedControlPlane, startAws } from '../../lab/index.ts';
+import {
+  type AttachedControlPlane,
+  expectSuccess,
+  sharedControlPlane,
+  startAws,
+  trustPrincipals,
+} from '../../lab/index.ts';
 import { SkipClock } from '../../support/clock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openScene, type Scene, type SceneOptions, type Stage } from './support.ts';
@@ -23,6 +29,13 @@ export async function openTimeStage(plane: AttachedControlPlane = sharedControlP
 /** A scene whose operator lives by the stage's clock. */
 export function openTimeScene(stage: TimeStage, options: SceneOptions = {}): Promise<Scene> {
   return openScene(stage, { ...options, operator: { clock: stage.clock, ...options.operator } });
+}
+
+/** A stage with the role `app`, which trusts the operator, and one scene on it. */
+export async function openTimeApp(): Promise<{ stage: TimeStage; scene: Scene }> {
+  const stage = await openTimeStage();
+  await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
+  return { stage, scene: await openTimeScene(stage) };
 }
 
 /** The conditions in short, as `{ Ready: 'True/Issued', … }`. */

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseTime } from '../../../lib/clock.ts';
-import { trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { assumptions } from './observe.ts';
-import { idle, openTimeScene, openTimeStage, type TimeStage } from './probes.ts';
+import { idle, openTimeApp, type TimeStage } from './probes.ts';
 import type { Scene } from './support.ts';
 
 const HOUR = 3600;
@@ -28,9 +27,7 @@ describe('a session of an hour', () => {
   let scene: Scene;
 
   beforeAll(async () => {
-    stage = await openTimeStage();
-    await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
-    scene = await openTimeScene(stage);
+    ({ stage, scene } = await openTimeApp());
     for (const field of names) {
       await scene.apply(nameOf(field), { durationSeconds: HOUR, refresh: cases[field].refresh });
       await scene.ready(nameOf(field));

@@ -2,21 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RestartTarget } from '../../../lib/api/rollout-restart.ts';
 import type { KubeObject } from '../../../lib/kube/objects.ts';
-import { trustPrincipals } from '../../lab/index.ts';
 import { run } from '../../lab/install/run.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startOperator } from '../../support/operator.ts';
 import { assumptions, eventShown, patch, writes } from './observe.ts';
-import {
-  conditionsOf,
-  eventsAbout,
-  idle,
-  messageOf,
-  openTimeScene,
-  openTimeStage,
-  requestRefresh,
-  type TimeStage,
-} from './probes.ts';
+import { conditionsOf, eventsAbout, idle, messageOf, openTimeApp, requestRefresh, type TimeStage } from './probes.ts';
 import type { Scene } from './support.ts';
 import { workload } from './workloads.ts';
 
@@ -34,9 +24,7 @@ let stage: TimeStage;
 let scene: Scene;
 
 beforeAll(async () => {
-  stage = await openTimeStage();
-  await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
-  scene = await openTimeScene(stage);
+  ({ stage, scene } = await openTimeApp());
 });
 
 afterAll(async () => {

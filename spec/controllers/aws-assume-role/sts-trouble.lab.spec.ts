@@ -1,16 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import {
-  eventsAbout,
-  idle,
-  messageOf,
-  openTimeScene,
-  openTimeStage,
-  requestRefresh,
-  settled,
-  type TimeStage,
-} from './probes.ts';
+import { eventsAbout, idle, messageOf, openTimeApp, requestRefresh, settled, type TimeStage } from './probes.ts';
 import { type Scene, tripleOf } from './support.ts';
 
 const granted = { Granted: 'True/Granted' };
@@ -33,9 +23,7 @@ describe('passing trouble with STS', () => {
   let scene: Scene;
 
   beforeAll(async () => {
-    stage = await openTimeStage();
-    await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
-    scene = await openTimeScene(stage);
+    ({ stage, scene } = await openTimeApp());
   });
 
   afterEach(() => stage.aws.gateway.clear());
