@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { idle, messageOf, openTimeScene, openTimeStage, requestRefresh, settled, type TimeStage } from './probes.ts';
+import { requestRefresh } from './observe.ts';
+import { idle, messageOf, openTimeScene, openTimeStage, settled, type TimeStage } from './probes.ts';
 import { type Scene, tripleOf } from './support.ts';
 
 const granted = { Granted: 'True/Granted' };

@@ -3,16 +3,8 @@ import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
 import { type Account, type TrustStatement, trustPrincipals, trustServiceAccount } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { findLeaks } from '../../support/leaks.ts';
-import {
-  eventsAbout,
-  grant,
-  messageOf,
-  openTimeScene,
-  openTimeStage,
-  requestRefresh,
-  settled,
-  type TimeStage,
-} from './probes.ts';
+import { requestRefresh } from './observe.ts';
+import { eventsAbout, grant, messageOf, openTimeScene, openTimeStage, settled, type TimeStage } from './probes.ts';
 import { type Scene, type SceneOptions, tripleOf } from './support.ts';
 
 const issued = { Ready: 'True/Issued', Refreshed: 'True/Issued', Granted: 'True/Granted' };

@@ -1,16 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import {
-  idle,
-  messageOf,
-  openTimeScene,
-  openTimeStage,
-  requestRefresh,
-  roleSession,
-  settled,
-  type TimeStage,
-} from './probes.ts';
+import { requestRefresh } from './observe.ts';
+import { idle, messageOf, openTimeScene, openTimeStage, roleSession, settled, type TimeStage } from './probes.ts';
 import type { Scene } from './support.ts';
 
 const issued = { Ready: 'True/Issued', Refreshed: 'True/Issued', Granted: 'True/Granted' };

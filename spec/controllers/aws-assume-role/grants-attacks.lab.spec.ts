@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AWSAssumeRoleSpec } from '../../../lib/api/aws-assume-role.ts';
 import { trustPrincipals } from '../../lab/index.ts';
-import { conditionsOf, grant, messageOf, requestRefresh, revoke, settled } from './probes.ts';
+import { requestRefresh } from './observe.ts';
+import { conditionsOf, grant, messageOf, revoke, settled } from './probes.ts';
 import { openScene, openStage, type Scene, type Stage, tripleOf } from './support.ts';
 
 const denied = {

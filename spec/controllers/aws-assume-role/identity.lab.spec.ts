@@ -2,13 +2,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { BaseCredentials } from '../../../lib/aws/options.ts';
 import { trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
+import { requestRefresh } from './observe.ts';
 import {
   conditionsOf,
   idle,
   messageOf,
   openTimeScene,
   openTimeStage,
-  requestRefresh,
   roleSession,
   settled,
   type TimeStage,

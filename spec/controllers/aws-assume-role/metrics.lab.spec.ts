@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { idle, openTimeScene, openTimeStage, requestRefresh, type TimeStage } from './probes.ts';
+import { requestRefresh } from './observe.ts';
+import { idle, openTimeScene, openTimeStage, type TimeStage } from './probes.ts';
 import type { Scene } from './support.ts';
 
 /** Series that exist once per object. */

@@ -1,6 +1,5 @@
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
-import { annotations } from '../../../lib/api/names.ts';
 import type { BaseCredentials } from '../../../lib/aws/options.ts';
 import {
   type AttachedControlPlane,
@@ -63,13 +62,6 @@ export async function settled(scene: Scene, name: string, wanted: Record<string,
   return eventually(what, probe).catch((error: Error) => {
     throw new Error(`${error.message}; it says ${said}`);
   });
-}
-
-/** Asks for a refresh by annotation; `value` is unlike any earlier one. */
-export async function requestRefresh({ ns }: Scene, name: string, value: string): Promise<void> {
-  const patch = `${annotations.refreshRequestedAt}=${value}`;
-  const { code, stderr } = await ns.kubectl('annotate', '--overwrite', 'awsassumeroles.pincette.net', name, patch);
-  if (code !== 0) throw new Error(stderr);
 }
 
 /** The metric of this name, of its first series where it has several; 0 where there is none. */

@@ -5,8 +5,8 @@ import type { KubeObject } from '../../../lib/kube/objects.ts';
 import { run } from '../../lab/install/run.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startOperator } from '../../support/operator.ts';
-import { assumptions, eventShown, patch, writes } from './observe.ts';
-import { conditionsOf, eventsAbout, idle, messageOf, openTimeApp, requestRefresh, type TimeStage } from './probes.ts';
+import { assumptions, eventShown, patch, requestRefresh, writes } from './observe.ts';
+import { conditionsOf, eventsAbout, idle, messageOf, openTimeApp, type TimeStage } from './probes.ts';
 import type { Scene } from './support.ts';
 import { workload } from './workloads.ts';
 

@@ -3,6 +3,7 @@ import type { AWSAssumeRoleSpec } from '../../../lib/api/aws-assume-role.ts';
 import { type RoleTerms, type TrustStatement, trustPrincipals, trustServiceAccount } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { findLeaks } from '../../support/leaks.ts';
+import { requestRefresh } from './observe.ts';
 import {
   eventsAbout,
   grant,
@@ -10,7 +11,6 @@ import {
   messageOf,
   openTimeScene,
   openTimeStage,
-  requestRefresh,
   revoke,
   roleSession,
   settled,

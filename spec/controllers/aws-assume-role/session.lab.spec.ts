@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { AWSAssumeRoleSpec } from '../../../lib/api/aws-assume-role.ts';
 import { type TrustStatement, trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { grant, messageOf, openTimeScene, openTimeStage, requestRefresh, settled, type TimeStage } from './probes.ts';
+import { requestRefresh } from './observe.ts';
+import { grant, messageOf, openTimeScene, openTimeStage, settled, type TimeStage } from './probes.ts';
 import { type Scene, tripleOf } from './support.ts';
 
 const issued = { Ready: 'True/Issued', Refreshed: 'True/Issued', Granted: 'True/Granted' };

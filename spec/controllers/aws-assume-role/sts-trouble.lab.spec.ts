@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
-import { eventsAbout, idle, messageOf, openTimeApp, requestRefresh, settled, type TimeStage } from './probes.ts';
+import { requestRefresh } from './observe.ts';
+import { eventsAbout, idle, messageOf, openTimeApp, settled, type TimeStage } from './probes.ts';
 import { type Scene, tripleOf } from './support.ts';
 
 const granted = { Granted: 'True/Granted' };
