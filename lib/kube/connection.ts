@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
 import { describeError } from '../errors.ts';
@@ -91,7 +92,8 @@ class ClusterConnection implements Connection {
   /** Also those that are being replaced and still serve what was sent on them. */
   readonly #agents = new Set<Agent>();
   #current: Record<Purpose, Agent>;
-  #tls: string;
+  /** What the connections of now were opened with. */
+  #tls: Tls;
   #files: { tls: Tls; token?: string };
   #readAt: number;
   #openedAt: number;
@@ -105,8 +107,8 @@ class ClusterConnection implements Connection {
     this.#files = readFiles(config);
     this.#readAt = clock.monotonic();
     this.#openedAt = this.#readAt;
-    this.#tls = JSON.stringify(this.#files.tls);
-    this.#current = this.#open(this.#files.tls);
+    this.#tls = this.#files.tls;
+    this.#current = this.#open(this.#tls);
   }
 
   dispatcher(purpose: Purpose): Dispatcher {
@@ -130,7 +132,7 @@ class ClusterConnection implements Connection {
   /** Many requests that fail at a time open new connections once. */
   reconnect(sentAt: number): void {
     if (sentAt < this.#openedAt) return;
-    this.#replace({ request: this.#agent(JSON.parse(this.#tls), maxConnections) });
+    this.#replace({ request: this.#agent(this.#tls, maxConnections) });
   }
 
   async close(): Promise<void> {
@@ -152,10 +154,9 @@ class ClusterConnection implements Connection {
 
   /** Certificates belong to connections: new ones need new connections. */
   #use(tls: Tls): void {
-    const wanted = JSON.stringify(tls);
-    if (wanted === this.#tls) return;
-    this.#tls = wanted;
-    this.#replace(this.#open(tls));
+    const used = this.#tls;
+    this.#tls = tls;
+    if (tls !== used && !isDeepStrictEqual(tls, used)) this.#replace(this.#open(tls));
   }
 
   /** Requests that run end on the old connections, which then close. */

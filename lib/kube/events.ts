@@ -44,7 +44,7 @@ const QUIET_MS = 300_000;
 const MAX_REMEMBERED = 50_000;
 const MAX_QUEUED = 5000;
 /** How long Events give way to other work. */
-const MAX_WAIT_MS = 5000;
+const MAX_WAIT_MS = 10_000;
 const MAX_IN_FLIGHT = 4;
 const TIMEOUT_MS = 5000;
 const MAX_NAME = 253;
@@ -52,7 +52,7 @@ const MAX_MESSAGE = 1024;
 
 /**
  * Writes Events about objects in the background. They wait for `flush`, which says that nothing else is to do, so that a
- * thousand of them do not hold up what they tell about; but for 5 s at most. An Event that cannot be written is counted and
+ * thousand of them do not hold up what they tell about; but for 10 s at most. An Event that cannot be written is counted and
  * given up; status holds the truth.
  */
 export class EventRecorder {

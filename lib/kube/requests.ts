@@ -1,9 +1,11 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { type Clock, orAborted, parseTime, withDeadline } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
 import { errorOfStatus, KubeError, type KubeStatus, type RequestContext } from './errors.ts';
+import { type Answer, exchange } from './exchange.ts';
 import { apiVersionOf, type ObjectRef } from './objects.ts';
 
 export const mergePatch = 'application/merge-patch+json';
@@ -54,12 +56,13 @@ export interface RequestOptions {
 export class Requests {
   readonly #options: RequestOptions;
   readonly #results: Counter<string>;
-  readonly #host: string;
+  readonly #server: { origin: string; host: string; path: string };
   #serverTime: number | undefined;
 
   constructor(options: RequestOptions) {
     this.#options = options;
-    this.#host = new URL(options.connection.server).host;
+    const { origin, host, pathname } = new URL(options.connection.server);
+    this.#server = { origin, host, path: pathname.replace(/\/$/, '') };
     this.#results = counter(options.metrics, {
       name: 'rest_client_requests_total',
       help: 'Requests to API servers by method, host and status code.',
@@ -79,8 +82,7 @@ export class Requests {
     const startedAt = clock.monotonic();
     try {
       return await withDeadline(clock, timeoutMs, call.signal, async (signal) => {
-        const response = await this.#send(call, 'request', signal);
-        return parse<T>(call, await response.body.text());
+        return parse<T>(call, (await this.#send(call, signal, this.#whole(call))).text());
       });
     } catch (error) {
       if (isTimeout(error) && !call.signal?.aborted) this.#options.connection.reconnect(startedAt);
@@ -90,68 +92,79 @@ export class Requests {
 
   /** The answer's bytes as they come. There is no deadline but the signal. Errors are not translated after the headers. */
   async stream(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData['body']> {
-    return (await this.#send(call, 'watch', signal)).body;
+    return (await this.#send(call, signal, this.#opened())).body;
   }
 
-  async #send(call: Call, purpose: 'request' | 'watch', signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  /** The answer, by whatever way it is received; after a 401 that of a second try with a new login. */
+  async #send<A extends Received>(call: Call, signal: AbortSignal, receive: Receive<A>): Promise<A> {
     const { connection } = this.#options;
-    const headers = await orAborted(connection.headers(), signal);
-    let response = await this.#attempt(call, purpose, headers, signal);
-    if (response.statusCode === 401) {
-      await response.body.dump();
+    let answer = await this.#attempt(call, await orAborted(connection.headers(), signal), signal, receive);
+    if (answer.statusCode === 401) {
+      await answer.text();
       await orAborted(connection.refreshAuth(), signal);
-      response = await this.#attempt(call, purpose, await orAborted(connection.headers(), signal), signal);
+      answer = await this.#attempt(call, await orAborted(connection.headers(), signal), signal, receive);
     }
-    if (response.statusCode < 300) return response;
-    throw await errorOfResponse(call, response);
+    if (answer.statusCode < 300) return answer;
+    throw errorOfResponse(call, answer, await answer.text());
   }
 
-  async #attempt(
+  async #attempt<A extends Received>(
     call: Call,
-    purpose: 'request' | 'watch',
     auth: Record<string, string>,
     signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> {
-    const { connection, beforeWrite } = this.#options;
-    const { origin, pathname } = new URL(connection.server);
+    receive: Receive<A>,
+  ): Promise<A> {
+    const { origin, path } = this.#server;
     const method = methods[call.verb];
-    const dispatcher = connection.dispatcher(purpose);
-    const guarded = beforeWrite === undefined || isRead(call) ? dispatcher : dispatcher.compose(asking(beforeWrite));
     try {
-      const sent = guarded.request({
-        origin,
-        path: pathname.replace(/\/$/, '') + pathOf(call),
-        method,
-        headers: { ...auth, ...contentHeaders(call) },
-        body: call.body ? JSON.stringify(call.body) : null,
+      const answer = await receive(
+        {
+          origin,
+          path: path + pathOf(call),
+          method,
+          headers: { ...auth, ...contentHeaders(call) },
+          body: call.body ? JSON.stringify(call.body) : null,
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
         signal,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      });
-      // A request that waits for a connection heeds its signal only when it gets one; then it is not sent.
-      const response = await orAborted(sent, signal);
-      this.#results.inc({ method, host: this.#host, code: String(response.statusCode) });
-      this.#serverTime = parseTime(String(response.headers['date'])) ?? this.#serverTime;
-      return response;
+      );
+      this.#results.inc({ method, host: this.#server.host, code: String(answer.statusCode) });
+      this.#serverTime = parseTime(String(answer.headers['date'])) ?? this.#serverTime;
+      return answer;
     } catch (error) {
       // What was never sent is no request.
-      if (!(error instanceof RolevendError)) this.#results.inc({ method, host: this.#host, code: '<error>' });
+      if (!(error instanceof RolevendError)) this.#results.inc({ method, host: this.#server.host, code: '<error>' });
       throw error;
     }
   }
+
+  /** Receives whole answers, of calls that are reads or not. */
+  #whole(call: Call): Receive<Answer> {
+    const { connection, beforeWrite = () => {} } = this.#options;
+    const mayStart = isRead(call) ? () => {} : beforeWrite;
+    return (request, signal) => exchange(connection.dispatcher('request'), request, signal, mayStart);
+  }
+
+  /** Receives answers whose bytes are read while they come. */
+  #opened(): Receive<Received & Pick<Dispatcher.ResponseData, 'body'>> {
+    const dispatcher = this.#options.connection.dispatcher('watch');
+    return async (request, signal) => {
+      // A request that waits for a connection heeds its signal only when it gets one; then it is not sent.
+      const { statusCode, headers, body } = await orAborted(dispatcher.request({ ...request, signal }), signal);
+      return { statusCode, headers, body, text: () => body.text() };
+    };
+  }
 }
 
-/** Asks at the last moment: when a connection takes the request, which then goes out or not. */
-function asking(mayStart: () => void): Dispatcher.DispatcherComposeInterceptor {
-  return (dispatch) => (options, handler) => {
-    const start = handler.onRequestStart?.bind(handler);
-    handler.onRequestStart = (controller, context) => {
-      mayStart();
-      start?.(controller, context);
-    };
-    return dispatch(options, handler);
-  };
+/** An answer as far as every way of receiving one gives it. */
+interface Received {
+  statusCode: number;
+  headers: IncomingHttpHeaders;
+  text(): string | Promise<string>;
 }
+
+type Receive<A extends Received> = (request: Dispatcher.DispatchOptions, signal: AbortSignal) => Promise<A>;
 
 /** Path and query of a call, below the server's own path. */
 export function pathOf({ verb, resource, ref, subresource, query }: Call): string {
@@ -196,9 +209,8 @@ function parse<T>(call: Call, text: string): T {
   }
 }
 
-async function errorOfResponse(call: Call, { statusCode, headers, body }: Dispatcher.ResponseData): Promise<KubeError> {
+function errorOfResponse(call: Call, { statusCode, headers }: Received, text: string): KubeError {
   const retryAfter = headers['retry-after'];
-  const text = await body.text();
   return errorOfStatus(call, statusIn(text), statusCode, typeof retryAfter === 'string' ? retryAfter : undefined);
 }
 

@@ -30,8 +30,9 @@ await build({
   banner: { js: banner },
   minifyWhitespace: true,
   minifySyntax: true,
-  // Error classes report the name of their class.
-  keepNames: true,
+  // Names stay as they are written, and error classes report theirs. `keepNames` would keep also those of functions that are
+  // made with each call, which takes a tenth of the time of a request to AWS.
+  minifyIdentifiers: false,
   legalComments: 'none',
   logLevel: 'warning',
 }).catch(() => process.exit(1)); // esbuild has printed what is wrong

@@ -1,4 +1,3 @@
-import { Duration } from 'luxon';
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { rfc3339 } from '../../clock.ts';
 import type { EventRecorder } from '../../kube/events.ts';
@@ -104,7 +103,16 @@ export class Announcer {
 
 /** For people: "15 minutes", "1 hour, 30 minutes". */
 function lifeOf({ issuedAt, expiresAt }: SessionRecord): string {
-  return Duration.fromMillis(expiresAt - issuedAt)
-    .rescale()
-    .toHuman();
+  const seconds = Math.round((expiresAt - issuedAt) / 1000);
+  const parts = [
+    counted(Math.floor(seconds / 3600), 'hour'),
+    counted(Math.floor((seconds % 3600) / 60), 'minute'),
+    counted(seconds % 60, 'second'),
+  ];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
+function counted(count: number, unit: string): string {
+  if (count === 0) return '';
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

@@ -1,0 +1,23 @@
+import { expect, test } from '@jest/globals';
+import { Announcer } from '../../../lib/controllers/aws-assume-role/events.ts';
+import type { SessionRecord } from '../../../lib/controllers/aws-assume-role/session-record.ts';
+import type { EventRecorder } from '../../../lib/kube/events.ts';
+import { role, T0 } from './fixtures.ts';
+
+test.each([
+  [900, '15 minutes'],
+  [3600, '1 hour'],
+  [3661, '1 hour, 1 minute, 1 second'],
+  [5400, '1 hour, 30 minutes'],
+  [43_199, '11 hours, 59 minutes, 59 seconds'],
+])('an Event says of a life of %d s that it is %s', (seconds, life) => {
+  const told: unknown[] = [];
+  const recorder = { record: (_, ...rest) => void told.push(rest) } as Pick<EventRecorder, 'record'> as EventRecorder;
+  const record: SessionRecord = { issuedAt: T0, expiresAt: T0 + seconds * 1000, assumedRoleArn: 'arn:aws:sts::1:a/b' };
+
+  new Announcer(recorder).issued(role(), 'Missing', record, false);
+
+  const until = new Date(T0 + seconds * 1000).toISOString().replace('.000Z', 'Z');
+  const message = `issued a credential of arn:aws:sts::1:a/b, valid for ${life}, until ${until}`;
+  expect(told).toEqual([['Normal', 'Issued', message]]);
+});
