@@ -1,23 +1,18 @@
-import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { RolevendError } from '../errors.ts';
 import type { AwsContext } from './errors.ts';
 import { type BaseCredentials, type CallerIdentity, parseCaller } from './options.ts';
-import type { Transport } from './transport.ts';
+import type { QueryClient } from './query.ts';
 
 /** Asks STS whose credentials these are; the call needs no permission. Throws AwsError, or the signal's reason. */
 export async function callerIdentity(
-  transport: Transport,
+  sts: QueryClient,
+  region: string,
   credentials: BaseCredentials,
   signal?: AbortSignal,
 ): Promise<CallerIdentity> {
-  const context: AwsContext = { service: 'STS', operation: 'GetCallerIdentity', region: transport.region };
-  const attempt = () => {
-    const client = new STSClient(transport.clientConfig(transport.region, credentials));
-    const command = new GetCallerIdentityCommand({});
-    return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
-  };
-  const { output, requestId } = await transport.call({ context, attempt }, signal);
-  const caller = parseCaller(output.Arn ?? '');
+  const context: AwsContext = { service: 'STS', operation: 'GetCallerIdentity', region };
+  const { output, requestId } = await sts.ask(context, {}, credentials, signal);
+  const caller = parseCaller(output['Arn'] ?? '');
   if (caller === undefined) {
     throw new RolevendError('STS answered GetCallerIdentity with an ARN of unknown form.', {
       code: 'StsUnreachable',

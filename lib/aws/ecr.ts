@@ -7,6 +7,7 @@ import { type EcrToken, SecretValue, type Session } from '../api/credentials.ts'
 import { RolevendError } from '../errors.ts';
 import type { AwsContext } from './errors.ts';
 import { credentialsOf } from './options.ts';
+import { throughSdk } from './sdk.ts';
 import type { Answer, Transport } from './transport.ts';
 
 /** How long an ECR token lives when the answer does not say so, in milliseconds. */
@@ -46,12 +47,12 @@ export class Ecr {
   async authorizationToken(input: EcrTokenInput, signal?: AbortSignal): Promise<EcrToken> {
     const { region, roleArn, session, accountId } = input;
     const context: AwsContext = { service: 'ECR', operation: 'GetAuthorizationToken', region, roleArn };
-    const attempt = () => {
+    const send = throughSdk(() => {
       const client = new ECRClient(this.#transport.clientConfig(region, credentialsOf(session)));
       const command = new GetAuthorizationTokenCommand(accountId === undefined ? {} : { registryIds: [accountId] });
-      return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
-    };
-    const answer = await this.#transport.call({ context, attempt }, signal);
+      return { command, send: (options) => client.send(command, options) };
+    });
+    const answer = await this.#transport.call({ context, send }, signal);
     return tokenOf(answer.output.authorizationData?.[0], answer, context);
   }
 
@@ -59,12 +60,12 @@ export class Ecr {
   async publicAuthorizationToken({ roleArn, session }: PublicTokenInput, signal?: AbortSignal): Promise<EcrToken> {
     const operation = 'GetAuthorizationToken';
     const context: AwsContext = { service: 'ECR Public', operation, region: PUBLIC_REGION, roleArn };
-    const attempt = () => {
+    const send = throughSdk(() => {
       const client = new ECRPUBLICClient(this.#transport.clientConfig(PUBLIC_REGION, credentialsOf(session)));
       const command = new GetPublicAuthorizationTokenCommand({});
-      return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
-    };
-    const answer = await this.#transport.call({ context, attempt }, signal);
+      return { command, send: (options) => client.send(command, options) };
+    });
+    const answer = await this.#transport.call({ context, send }, signal);
     return tokenOf(answer.output.authorizationData, answer, context);
   }
 }

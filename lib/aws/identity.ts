@@ -5,6 +5,7 @@ import { callerIdentity } from './caller.ts';
 import { defaultChain } from './chain.ts';
 import { identityProblem } from './identity-problem.ts';
 import type { AwsOptions, BaseCredentials, CallerIdentity, CredentialProvider } from './options.ts';
+import { QueryClient } from './query.ts';
 import type { Transport } from './transport.ts';
 
 export type { AwsOptions, CallerIdentity } from './options.ts';
@@ -37,6 +38,7 @@ interface Current {
  */
 export class BaseIdentity {
   readonly #transport: Transport;
+  readonly #sts: QueryClient;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #provider: CredentialProvider;
@@ -54,6 +56,7 @@ export class BaseIdentity {
   /** `random` draws the jitter, in [0, 1). Default: Math.random. */
   constructor(options: { transport: Transport; aws: AwsOptions; clock: Clock; log: Logger; random?: () => number }) {
     this.#transport = options.transport;
+    this.#sts = new QueryClient(options.transport);
     this.#clock = options.clock;
     this.#log = options.log;
     this.#random = options.random ?? Math.random;
@@ -117,7 +120,7 @@ export class BaseIdentity {
    */
   async recheck(signal: AbortSignal): Promise<void> {
     const held = this.#current;
-    if (held !== undefined) await callerIdentity(this.#transport, held.credentials, signal).catch(() => {});
+    if (held !== undefined) await this.#callerOf(held.credentials, signal).catch(() => {});
     this.#nextAt = Number.NEGATIVE_INFINITY;
     this.#wake();
   }
@@ -159,7 +162,11 @@ export class BaseIdentity {
     const known = this.#current;
     if (known !== undefined && known.credentials !== this.#refused && isSame(known.credentials, credentials))
       return known;
-    return { credentials, caller: await callerIdentity(this.#transport, credentials) };
+    return { credentials, caller: await this.#callerOf(credentials) };
+  }
+
+  #callerOf(credentials: BaseCredentials, signal?: AbortSignal): Promise<CallerIdentity> {
+    return callerIdentity(this.#sts, this.#transport.region, credentials, signal);
   }
 
   #accept(next: Current): void {

@@ -1,15 +1,10 @@
-import {
-  AssumeRoleCommand,
-  type AssumeRoleCommandInput,
-  AssumeRoleWithWebIdentityCommand,
-  type Credentials,
-  STSClient,
-} from '@aws-sdk/client-sts';
 import { SecretValue, type Session } from '../api/credentials.ts';
+import { parseTime } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
 import { type AwsContext, AwsError } from './errors.ts';
 import type { BaseIdentity } from './identity.ts';
-import { type BaseCredentials, type CallerIdentity, credentialsOf, type Signer } from './options.ts';
+import { type CallerIdentity, credentialsOf, type Signer } from './options.ts';
+import { type Parameters, QueryClient, type Values } from './query.ts';
 import { tokenClaims } from './token-claims.ts';
 import type { Answer, Transport } from './transport.ts';
 
@@ -46,12 +41,6 @@ export interface WebIdentityInput extends SessionInput {
   token: SecretValue;
 }
 
-interface Granted {
-  Credentials?: Credentials | undefined;
-  AssumedRoleUser?: { Arn: string | undefined } | undefined;
-  PackedPolicySize?: number | undefined;
-}
-
 /**
  * Sessions from STS. `issuedAt` (the answer's `Date`) and `expiresAt` (as granted) are **server time**: compare them
  * with `clock.now() + sts.skewMs`, never with the bare local clock.
@@ -59,10 +48,11 @@ interface Granted {
 export class Sts {
   readonly #transport: Transport;
   readonly #identity: BaseIdentity;
-  readonly #clients = new Map<string, { credentials: BaseCredentials; client: STSClient }>();
+  readonly #query: QueryClient;
 
   constructor(options: { transport: Transport; identity: BaseIdentity }) {
     this.#transport = options.transport;
+    this.#query = new QueryClient(options.transport);
     this.#identity = options.identity;
   }
 
@@ -78,13 +68,8 @@ export class Sts {
   async assumeRole(input: AssumeRoleInput, signal?: AbortSignal, signer?: Signer): Promise<Session> {
     const credentials = signer ? credentialsOf(signer.session) : await this.#identity.credentials(signal);
     const context = this.#context('AssumeRole', input, signer?.caller ?? this.#identity.current?.caller);
-    const attempt = () => {
-      const client = signer ? this.#newClient(context.region, credentials) : this.#client(context.region, credentials);
-      const command = new AssumeRoleCommand(assumeRoleInput(input));
-      return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
-    };
     try {
-      return session(await this.#transport.call({ context, attempt }, signal), context);
+      return session(await this.#query.ask(context, parametersOf(input), credentials, signal), context);
     } catch (error) {
       const isOurs = signer === undefined && doubtsIdentity(error, context.region === this.#transport.region);
       if (isOurs) this.#identity.invalidate(credentials);
@@ -95,28 +80,8 @@ export class Sts {
   /** One AssumeRoleWithWebIdentity: nothing of the operator's own identity enters. Throws as `assumeRole`. */
   async assumeRoleWithWebIdentity(input: WebIdentityInput, signal?: AbortSignal): Promise<Session> {
     const context = { ...this.#context('AssumeRoleWithWebIdentity', input), claims: tokenClaims(input.token) };
-    const attempt = () => {
-      const client = this.#newClient(context.region);
-      const command = new AssumeRoleWithWebIdentityCommand({
-        ...sessionInput(input),
-        WebIdentityToken: input.token.reveal(),
-      });
-      return { client, command, send: (abortSignal: AbortSignal) => client.send(command, { abortSignal }) };
-    };
-    return session(await this.#transport.call({ context, attempt }, signal), context);
-  }
-
-  /** A client lives as long as the credentials it signs with, so that none signs with credentials that were replaced. */
-  #client(region: string, credentials: BaseCredentials): STSClient {
-    const known = this.#clients.get(region);
-    if (known?.credentials === credentials) return known.client;
-    const client = this.#newClient(region, credentials);
-    this.#clients.set(region, { credentials, client });
-    return client;
-  }
-
-  #newClient(region: string, credentials?: BaseCredentials): STSClient {
-    return new STSClient(this.#transport.clientConfig(region, credentials));
+    const parameters = { ...sessionParameters(input), WebIdentityToken: input.token.reveal() };
+    return session(await this.#query.ask(context, parameters, undefined, signal), context);
   }
 
   #context(operation: string, input: SessionInput & Partial<AssumeRoleInput>, caller?: CallerIdentity): AwsContext {
@@ -147,43 +112,54 @@ function doubtsIdentity(error: unknown, ownRegion: boolean): boolean {
   return ownRegion || !['InvalidClientTokenId', 'UnrecognizedClient'].includes(error.code);
 }
 
-function sessionInput(input: SessionInput) {
-  const { sessionPolicy, policyArns } = input;
+function sessionParameters({
+  roleArn,
+  sessionName,
+  durationSeconds,
+  sessionPolicy,
+  policyArns,
+}: SessionInput): Parameters {
   return {
-    RoleArn: input.roleArn,
-    RoleSessionName: input.sessionName,
-    DurationSeconds: input.durationSeconds,
-    ...(sessionPolicy !== undefined && { Policy: sessionPolicy }),
-    ...(policyArns?.length && { PolicyArns: policyArns.map((arn) => ({ arn })) }),
+    RoleArn: roleArn,
+    RoleSessionName: sessionName,
+    DurationSeconds: durationSeconds,
+    Policy: sessionPolicy,
+    PolicyArns: policyArns?.map((arn) => ({ arn })),
   };
 }
 
-function assumeRoleInput(input: AssumeRoleInput): AssumeRoleCommandInput {
-  const { externalId, sourceIdentity, sessionTags, transitiveTagKeys } = input;
-  const tags = Object.entries(sessionTags ?? {}).map(([Key, Value]) => ({ Key, Value }));
+function parametersOf(input: AssumeRoleInput): Parameters {
   return {
-    ...sessionInput(input),
-    ...(externalId !== undefined && { ExternalId: externalId }),
-    ...(sourceIdentity !== undefined && { SourceIdentity: sourceIdentity }),
-    ...(tags.length > 0 && { Tags: tags }),
-    ...(transitiveTagKeys?.length && { TransitiveTagKeys: [...transitiveTagKeys] }),
+    ...sessionParameters(input),
+    ExternalId: input.externalId,
+    SourceIdentity: input.sourceIdentity,
+    Tags: Object.entries(input.sessionTags ?? {}).map(([Key, Value]) => ({ Key, Value })),
+    TransitiveTagKeys: input.transitiveTagKeys,
   };
 }
 
-function session(answer: Answer<Granted>, context: AwsContext): Session {
-  const { Credentials: granted, AssumedRoleUser: user, PackedPolicySize: packed } = answer.output;
-  if (!granted?.AccessKeyId || !granted.SecretAccessKey || !granted.SessionToken || !granted.Expiration) {
+function session({ output, date, requestId }: Answer<Values>, context: AwsContext): Session {
+  const {
+    AccessKeyId: id,
+    SecretAccessKey: secret,
+    SessionToken: token,
+    Expiration: end,
+    Arn,
+    PackedPolicySize,
+  } = output;
+  const expiresAt = parseTime(end);
+  if (!id || !secret || !token || expiresAt === undefined) {
     const message = `STS ${context.operation} answered without credentials in ${context.region}.`;
-    throw new RolevendError(message, { code: 'StsUnreachable', consequence: 'retry', requestId: answer.requestId });
+    throw new RolevendError(message, { code: 'StsUnreachable', consequence: 'retry', requestId });
   }
   return {
-    accessKeyId: granted.AccessKeyId,
-    secretAccessKey: new SecretValue(granted.SecretAccessKey),
-    sessionToken: new SecretValue(granted.SessionToken),
-    issuedAt: answer.date,
-    expiresAt: granted.Expiration.getTime(),
-    assumedRoleArn: user?.Arn ?? '',
-    ...(packed !== undefined && { packedPolicySizePercent: packed }),
-    ...(answer.requestId !== undefined && { requestId: answer.requestId }),
+    accessKeyId: id,
+    secretAccessKey: new SecretValue(secret),
+    sessionToken: new SecretValue(token),
+    issuedAt: date,
+    expiresAt,
+    assumedRoleArn: Arn ?? '',
+    ...(PackedPolicySize !== undefined && { packedPolicySizePercent: Number(PackedPolicySize) }),
+    ...(requestId !== undefined && { requestId }),
   };
 }

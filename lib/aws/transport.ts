@@ -1,10 +1,12 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { type Clock, withDeadline } from '../clock.ts';
+import { type Clock, parseTime, withDeadline } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
+import type { Course } from './course.ts';
 import { type AwsContext, AwsError, awsError } from './errors.ts';
 import type { AwsOptions, BaseCredentials } from './options.ts';
+import type { Agents } from './post.ts';
 import { Skew } from './skew.ts';
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -20,27 +22,20 @@ export interface Answer<Output> {
   requestId: string | undefined;
 }
 
-/** The part of an SDK client that the transport looks at. */
-interface Client {
-  config: { systemClockOffset: number };
+/** An output and the id of its request. */
+export interface Received<Output> {
+  output: Output;
+  requestId: string | undefined;
 }
 
-type Next = (args: unknown) => Promise<{ response: unknown }>;
-
-/** The part of an SDK command's middleware stack that the transport uses; the SDK types it per command. */
-interface MiddlewareStack {
-  add(middleware: (next: Next) => Next, options: { step: 'deserialize'; priority: 'low'; name: string }): void;
-}
-
-/** One call: the client and command are made anew for each attempt, so that they see a corrected clock. */
 export interface Call<Output> {
   context: AwsContext;
-  attempt(): { client: Client; command: { middlewareStack: unknown }; send(signal: AbortSignal): Promise<Output> };
+  /** Sends once. For a second attempt it is called anew, and signs with the time that the first one told. */
+  send(signal: AbortSignal, course: Course): Promise<Received<Output>>;
 }
 
-interface Times {
-  date?: number | undefined;
-}
+/** A signature whose time is off by less was not refused for its time: AWS lets 15 minutes pass, and a bit less to be sure. */
+const SIGNING_TOLERANCE_MS = 300_000;
 
 /** The way to AWS that all clients of one process share: connections, deadlines, counters and the server's time. */
 export class Transport {
@@ -48,15 +43,16 @@ export class Transport {
   readonly #options: AwsOptions;
   readonly #clock: Clock;
   readonly #requests: Record<AwsContext['service'], Counter>;
-  readonly #agents: { httpAgent: HttpAgent; httpsAgent: HttpsAgent };
+  readonly #agents: Agents;
+  readonly #connectTimeoutMs: number;
   readonly #skew: Skew;
-  #signingOffset = 0;
 
   constructor(options: { aws: AwsOptions; clock: Clock; log: Logger; metrics: Metrics }) {
     this.region = options.aws.region;
     this.#options = options.aws;
     this.#clock = options.clock;
     this.#agents = makeAgents(options.aws);
+    this.#connectTimeoutMs = options.aws.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
     this.#skew = new Skew(options);
     const counterFor = (service: AwsContext['service']) => requestCounter(options.metrics, service);
     this.#requests = { STS: counterFor('STS'), ECR: counterFor('ECR'), 'ECR Public': counterFor('ECR Public') };
@@ -77,13 +73,19 @@ export class Transport {
     return this.#skew.known;
   }
 
+  /** What a request of our own is sent with; `now` is the server's time as far as it is known, milliseconds since 1970. */
+  get way(): { agents: Agents; clock: Clock; connectTimeoutMs: number; now: number } {
+    const now = this.#clock.now() + this.#skew.ms;
+    return { agents: this.#agents, clock: this.#clock, connectTimeoutMs: this.#connectTimeoutMs, now };
+  }
+
   /** What every SDK client of this process is made with. Retries are off: whoever calls decides on them. */
   clientConfig(region: string, credentials?: BaseCredentials) {
     return {
       region,
       maxAttempts: 1,
-      systemClockOffset: this.#signingOffset,
-      requestHandler: { connectionTimeout: this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, ...this.#agents },
+      systemClockOffset: this.#skew.ms,
+      requestHandler: { connectionTimeout: this.#connectTimeoutMs, ...this.#agents },
       ...(this.#options.endpoint !== undefined && { endpoint: this.#options.endpoint }),
       ...(credentials !== undefined && { credentials }),
     };
@@ -94,10 +96,12 @@ export class Transport {
    * the call is repeated once with the server's time.
    * @throws AwsError, or the signal's reason when `signal` ended the call
    */
-  async call<Output extends object>(call: Call<Output>, signal: AbortSignal | undefined): Promise<Answer<Output>> {
+  async call<Output>(call: Call<Output>, signal: AbortSignal | undefined): Promise<Answer<Output>> {
+    const skewMs = this.#skew.ms;
     try {
       const answer = await this.#attempt(call, signal).catch((error: unknown) => {
-        if (!isForWrongClock(error, call.context)) throw error;
+        const isOff = Math.abs(this.#skew.ms - skewMs) >= SIGNING_TOLERANCE_MS;
+        if (!isOff || !isForCredentials(error, call.context)) throw error;
         return this.#attempt(call, signal);
       });
       this.#count(call.context, 'OK');
@@ -113,31 +117,21 @@ export class Transport {
     this.#agents.httpsAgent.destroy();
   }
 
-  async #attempt<Output extends object>(call: Call<Output>, signal: AbortSignal | undefined): Promise<Answer<Output>> {
-    const { client, command, send } = call.attempt();
-    const times: Times = {};
-    this.#watchDate(command, times);
-    try {
-      const limit = this.#options.callTimeoutMs ?? CALL_TIMEOUT_MS;
-      const output = await withDeadline(this.#clock, limit, signal, send);
-      const { requestId } = (output as { $metadata?: { requestId?: string } }).$metadata ?? {};
-      return { output, date: times.date ?? this.#clock.now() + this.#skew.ms, requestId };
-    } finally {
-      this.#signingOffset = client.config.systemClockOffset;
-    }
-  }
-
-  /** Sits below the SDK's own deserializer, where answers to failed requests pass too. */
-  #watchDate(command: { middlewareStack: unknown }, times: Times): void {
-    const watch = (next: Next) => async (args: unknown) => {
-      const sentAt = this.#clock.monotonic();
-      const result = await next(args);
-      times.date = dateOf(result.response);
-      if (times.date !== undefined) this.#skew.observe(times.date, this.#clock.monotonic() - sentAt);
-      return result;
+  async #attempt<Output>(call: Call<Output>, signal: AbortSignal | undefined): Promise<Answer<Output>> {
+    let sentAt = this.#clock.monotonic();
+    let date: number | undefined;
+    const course: Course = {
+      sent: () => {
+        sentAt = this.#clock.monotonic();
+      },
+      answered: (header) => {
+        date = parseTime(header);
+        if (date !== undefined) this.#skew.observe(date, this.#clock.monotonic() - sentAt);
+      },
     };
-    const stack = command.middlewareStack as MiddlewareStack;
-    stack.add(watch, { step: 'deserialize', priority: 'low', name: 'rolevendServerDate' });
+    const limit = this.#options.callTimeoutMs ?? CALL_TIMEOUT_MS;
+    const received = await withDeadline(this.#clock, limit, signal, (limited) => call.send(limited, course));
+    return { ...received, date: date ?? this.#clock.now() + this.#skew.ms };
   }
 
   #failure(error: unknown, context: AwsContext, signal: AbortSignal | undefined): unknown {
@@ -153,7 +147,7 @@ export class Transport {
   }
 }
 
-function makeAgents(options: AwsOptions): { httpAgent: HttpAgent; httpsAgent: HttpsAgent } {
+function makeAgents(options: AwsOptions): Agents {
   const common = {
     keepAlive: true,
     timeout: IDLE_SOCKET_MS,
@@ -173,16 +167,8 @@ function requestCounter(metrics: Metrics, service: AwsContext['service']): Count
   });
 }
 
-function dateOf(response: unknown): number | undefined {
-  const header = (response as { headers?: Record<string, string> }).headers?.date;
-  const date = header === undefined ? Number.NaN : Date.parse(header);
-  return Number.isNaN(date) ? undefined : date;
-}
-
-/** The SDK notes on any error that it has set its clock right; only a refused signature is cured by that. */
-function isForWrongClock(error: unknown, context: AwsContext): boolean {
-  const corrected = (error as { $metadata?: { clockSkewCorrected?: boolean } } | undefined)?.$metadata
-    ?.clockSkewCorrected;
-  const known = corrected === true ? awsError(error, context) : undefined;
+/** Whether the signature was refused, which the right time cures where it was made with a wrong one. */
+function isForCredentials(error: unknown, context: AwsContext): boolean {
+  const known = awsError(error, context);
   return known instanceof AwsError && known.trouble === 'credentials';
 }

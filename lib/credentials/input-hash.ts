@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AWSAssumeRoleSpec } from '../api/aws-assume-role.ts';
 import type { CallerIdentity } from '../aws/options.ts';
 
@@ -45,7 +45,7 @@ export function inputHash(input: HashInput): string {
   const spec = issueSpec(input.spec);
   const base = { partition: input.caller.partition, account: input.caller.accountId, role: input.caller.role };
   const json = canonicalJson({ spec, terms: input.terms, base });
-  return `${INPUT_HASH_VERSION}:${createHash('sha256').update(json).digest('hex')}`;
+  return `${INPUT_HASH_VERSION}:${hash('sha256', json)}`;
 }
 
 /**
@@ -53,13 +53,12 @@ export function inputHash(input: HashInput): string {
  * whatever grants and base identity have become since, and also while they are not known.
  */
 export function specHash(spec: AWSAssumeRoleSpec): string {
-  return createHash('sha256')
-    .update(canonicalJson(issueSpec(spec)))
-    .digest('hex');
+  return hash('sha256', canonicalJson(issueSpec(spec)));
 }
 
 function issueSpec(spec: AWSAssumeRoleSpec): Partial<AWSAssumeRoleSpec> {
-  return Object.fromEntries(issueFields.map((field) => [field, spec[field]]));
+  const given = issueFields.filter((field) => spec[field] !== undefined);
+  return Object.fromEntries(given.map((field) => [field, spec[field]]));
 }
 
 /** JSON with sorted keys and no undefined members, so that equal values give equal text. */

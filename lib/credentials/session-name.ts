@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Longest session name that STS takes. */
 const MAX_LENGTH = 64;
@@ -13,6 +13,6 @@ const DIGITS = 16;
 export function defaultSessionName(namespace: string, name: string): string {
   const full = `rolevend-${namespace}.${name}`;
   if (full.length <= MAX_LENGTH) return full;
-  const hash = createHash('sha256').update(`${namespace}/${name}`).digest('hex');
-  return `${full.slice(0, KEPT)}=${hash.slice(0, DIGITS)}`;
+  const digits = hash('sha256', `${namespace}/${name}`).slice(0, DIGITS);
+  return `${full.slice(0, KEPT)}=${digits}`;
 }

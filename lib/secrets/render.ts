@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ResolvedSpec } from '../api/aws-assume-role.ts';
 import type { Issued } from '../api/credentials.ts';
 import type { SecretType } from '../api/secret-type.ts';
@@ -85,5 +85,5 @@ function ownData({ secretType, output }: Form, issued: Issued): Record<string, s
 /** SHA-256 (hex) of a Secret's plain data, whatever the order of its keys. Tells edited data from our own. */
 export function digest(data: Readonly<Record<string, string>>): string {
   const entries = Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify(entries)).digest('hex');
+  return hash('sha256', JSON.stringify(entries));
 }

@@ -10,9 +10,11 @@ import { oneLine, rfc3339 } from './text.ts';
  * @throws RolevendError `InvalidCredentials` (stop) for a value with a control character
  */
 export function templateData(template: Template | undefined, issued: Issued): Record<string, string> {
+  const texts = templateTexts(template);
+  if (texts.length === 0) return {};
   const values: Readonly<Record<string, string>> = templateValues(issued);
   const fill = (text: string) => substitute(text, (name) => oneLine(name, values[name] ?? ''));
-  return Object.fromEntries(templateTexts(template).map(([key, text]) => [key, fill(text)]));
+  return Object.fromEntries(texts.map(([key, text]) => [key, fill(text)]));
 }
 
 /** What the names of a template stand for. */

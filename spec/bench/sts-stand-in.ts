@@ -5,12 +5,14 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { systemClock as clock, rfc3339, sleep } from '../../lib/clock.ts';
+import { systemClock as clock, rfc3339 } from '../../lib/clock.ts';
 
 /** How long the real STS takes, about, from within its Region. */
 const ANSWER_MS = 20;
 const ACCOUNT = '111122223333';
+
+/** As long as the real ones; the same for all, since every new one would cost time of what is measured. */
+const [SECRET, TOKEN] = [30, 300].map((bytes) => randomBytes(bytes).toString('base64'));
 
 const calls: Record<string, number> = {};
 
@@ -24,15 +26,11 @@ const answers: Record<string, (input: URLSearchParams) => string> = {
     return (
       `<AssumedRoleUser><AssumedRoleId>AROASTANDIN:x</AssumedRoleId>` +
       `<Arn>arn:aws:sts::${ACCOUNT}:assumed-role/${role}/${input.get('RoleSessionName')}</Arn></AssumedRoleUser>` +
-      `<Credentials><AccessKeyId>${id}</AccessKeyId><SecretAccessKey>${token(30)}</SecretAccessKey>` +
-      `<SessionToken>${token(300)}</SessionToken><Expiration>${end}</Expiration></Credentials>`
+      `<Credentials><AccessKeyId>${id}</AccessKeyId><SecretAccessKey>${SECRET}</SecretAccessKey>` +
+      `<SessionToken>${TOKEN}</SessionToken><Expiration>${end}</Expiration></Credentials>`
     );
   },
 };
-
-function token(bytes: number): string {
-  return randomBytes(bytes).toString('base64');
-}
 
 function xml(action: string, result: string): string {
   const id = `<ResponseMetadata><RequestId>${randomBytes(16).toString('hex')}</RequestId></ResponseMetadata>`;
@@ -40,14 +38,22 @@ function xml(action: string, result: string): string {
   return `<${action}Response xmlns="${space}"><${action}Result>${result}</${action}Result>${id}</${action}Response>`;
 }
 
-const server = createServer(async (request, response) => {
-  const input = new URLSearchParams(await text(request));
-  const action = input.get('Action') ?? '';
-  calls[action] = (calls[action] ?? 0) + 1;
-  await sleep(clock, ANSWER_MS);
-  const answer = answers[action];
-  response.writeHead(answer ? 200 : 400, { 'content-type': 'text/xml' });
-  response.end(xml(action, answer?.(input) ?? ''));
+const server = createServer((request, response) => {
+  let body = '';
+  request.setEncoding('utf8');
+  request.on('data', (chunk: string) => {
+    body += chunk;
+  });
+  request.on('end', () => {
+    const input = new URLSearchParams(body);
+    const action = input.get('Action') ?? '';
+    calls[action] = (calls[action] ?? 0) + 1;
+    const answer = answers[action];
+    clock.after(ANSWER_MS, () => {
+      response.writeHead(answer ? 200 : 400, { 'content-type': 'text/xml' });
+      response.end(xml(action, answer?.(input) ?? ''));
+    });
+  });
 });
 server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));

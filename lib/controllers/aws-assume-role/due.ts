@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { RefreshSettings } from '../../api/aws-assume-role.ts';
 
 /** One credential's life, in milliseconds since 1970 of the server's clock. */
@@ -43,5 +43,5 @@ export function dueAt(uid: string, life: Lifetime, settings: RefreshSettings, ma
 
 /** A number in [0, 1) that depends on the text alone. */
 export function fraction(text: string): number {
-  return createHash('sha256').update(text).digest().readUIntBE(0, 6) / 2 ** 48;
+  return hash('sha256', text, 'buffer').readUIntBE(0, 6) / 2 ** 48;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AWSAssumeRole, ResolvedSpec } from '../../api/aws-assume-role.ts';
 import { holdsRegistryToken } from '../../api/contents.ts';
 import { annotations } from '../../api/names.ts';
@@ -123,7 +123,7 @@ export function handledRefresh({ object, seen }: Pick<Pass, 'object' | 'seen'>):
 
 /** What a Secret's annotations tell of the request that led to its session. */
 export function requestDigest(value: string): string {
-  return createHash('sha256').update(value).digest('hex');
+  return hash('sha256', value);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { RestartTarget } from '../../api/rollout-restart.ts';
 import type { Resource } from '../../kube/objects.ts';
 
@@ -21,8 +21,8 @@ export function workloads(kind: RestartTarget['kind']): Resource {
  */
 export function restartAnnotation(name: string): string {
   if (name.length <= MAX_NAME) return PREFIX + name;
-  const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_LENGTH);
-  return `${PREFIX}${name.slice(0, MAX_NAME - HASH_LENGTH - 1)}_${hash}`;
+  const digits = hash('sha256', name).slice(0, HASH_LENGTH);
+  return `${PREFIX}${name.slice(0, MAX_NAME - HASH_LENGTH - 1)}_${digits}`;
 }
 
 /** For people: `Deployment "web"`. */

@@ -1,0 +1,23 @@
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { getEndpointFromInstructions } from '@smithy/core/endpoints';
+import type { Scope } from './signature.ts';
+
+/** Where requests to STS go, and what their signatures are for. */
+export interface Endpoint {
+  url: URL;
+  scope: Scope;
+}
+
+/**
+ * The endpoint of STS as the AWS SDK finds it: that of the Region and its partition, with FIPS or dual-stack where these are
+ * switched on, or the one of `endpoint`, `AWS_ENDPOINT_URL[_STS]` or the shared config file.
+ *
+ * @param config what an SDK client is made with
+ * @throws what the SDK throws for settings that exclude each other
+ */
+export async function stsEndpoint(config: { region: string; endpoint?: string }): Promise<Endpoint> {
+  const client = new STSClient(config);
+  const { url, properties } = await getEndpointFromInstructions({}, AssumeRoleCommand, client.config as object);
+  const [scheme] = (properties?.['authSchemes'] ?? []) as { signingRegion?: string; signingName?: string }[];
+  return { url, scope: { region: scheme?.signingRegion ?? config.region, service: scheme?.signingName ?? 'sts' } };
+}
