@@ -1,8 +1,3 @@
-import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
-import {
-  ECRPUBLICClient,
-  GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand,
-} from '@aws-sdk/client-ecr-public';
 import { type EcrToken, SecretValue, type Session } from '../api/credentials.ts';
 import { RolevendError } from '../errors.ts';
 import type { AwsContext } from './errors.ts';
@@ -47,6 +42,8 @@ export class Ecr {
   async authorizationToken(input: EcrTokenInput, signal?: AbortSignal): Promise<EcrToken> {
     const { region, roleArn, session, accountId } = input;
     const context: AwsContext = { service: 'ECR', operation: 'GetAuthorizationToken', region, roleArn };
+    // Only who pulls images pays for the SDK's client.
+    const { ECRClient, GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
     const send = throughSdk(() => {
       const client = new ECRClient(this.#transport.clientConfig(region, credentialsOf(session)));
       const command = new GetAuthorizationTokenCommand(accountId === undefined ? {} : { registryIds: [accountId] });
@@ -60,9 +57,10 @@ export class Ecr {
   async publicAuthorizationToken({ roleArn, session }: PublicTokenInput, signal?: AbortSignal): Promise<EcrToken> {
     const operation = 'GetAuthorizationToken';
     const context: AwsContext = { service: 'ECR Public', operation, region: PUBLIC_REGION, roleArn };
+    const { ECRPUBLICClient, GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr-public');
     const send = throughSdk(() => {
       const client = new ECRPUBLICClient(this.#transport.clientConfig(PUBLIC_REGION, credentialsOf(session)));
-      const command = new GetPublicAuthorizationTokenCommand({});
+      const command = new GetAuthorizationTokenCommand({});
       return { command, send: (options) => client.send(command, options) };
     });
     const answer = await this.#transport.call({ context, send }, signal);

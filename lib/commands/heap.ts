@@ -6,10 +6,13 @@ const GROWTH_PERCENT = 25;
 /**
  * Keeps the heap close to what lives in it, for a process that runs for months. On a machine with much memory V8 would let
  * the young generation grow to 128 MiB and the old one to several times of what it holds, and it gives hardly anything
- * back. V8 reads both flags whenever it sizes the heap; its other limits are fixed when the process starts. The young
- * generation stays as large as the start of the program has made it (16 MiB), so that collections stay as few.
+ * back. V8 reads these flags whenever it sizes or collects; its other limits are fixed when the process starts. The young
+ * generation stays as large as the start of the program has made it, some MiB, for which several threads, or a collection
+ * before it is full, cost more than they save.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--no-parallel-scavenge');
+  setFlagsFromString('--no-minor-gc-task');
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);
 }

@@ -19,7 +19,9 @@ export interface RolePattern {
 }
 
 const NAMESPACE = '${namespace}';
-const SPECIAL = '_+=,.@-';
+const ROLE_SEGMENT = /^[A-Za-z0-9_+=,.@-]+$/;
+const PARTITION = /^aws(-[a-z0-9]+)*$/;
+const ACCOUNT = /^[0-9]{12}$/;
 /** Longest pattern or ARN that is looked at, in characters; the CRD allows no longer ones. */
 const MAX_LENGTH = 640;
 
@@ -28,8 +30,8 @@ export function parsePattern(text: string): RolePattern | undefined {
   const parts = split(text);
   if (parts === undefined) return undefined;
   const { partition, accountId, segments } = parts;
-  if (partition !== 'self' && !isPartition(partition)) return undefined;
-  if (accountId !== 'self' && !isAccount(accountId)) return undefined;
+  if (partition !== 'self' && !PARTITION.test(partition)) return undefined;
+  if (accountId !== 'self' && !ACCOUNT.test(accountId)) return undefined;
   if (!segments.every(isPatternSegment)) return undefined;
   return { ...parts, anyDepth: segments.at(-1) === '*' };
 }
@@ -83,7 +85,7 @@ function matchSegment(segment: string, text: string, namespace: string): boolean
 /** The ARN of a role, or undefined where the text is none. */
 function parseArn(text: string): Omit<RolePattern, 'anyDepth'> | undefined {
   const parts = split(text);
-  if (parts === undefined || !isPartition(parts.partition) || !isAccount(parts.accountId)) return undefined;
+  if (parts === undefined || !PARTITION.test(parts.partition) || !ACCOUNT.test(parts.accountId)) return undefined;
   return parts.segments.every(isRoleSegment) ? parts : undefined;
 }
 
@@ -106,27 +108,5 @@ function isPatternSegment(segment: string): boolean {
 
 /** Whether a text can be one part of the path of a role. */
 function isRoleSegment(segment: string): boolean {
-  if (segment === '' || segment === '.' || segment === '..') return false;
-  return [...segment].every((char) => isRoleCharacter(char));
-}
-
-function isRoleCharacter(char: string): boolean {
-  return isLetter(char) || isDigit(char) || (char >= 'A' && char <= 'Z') || SPECIAL.includes(char);
-}
-
-function isPartition(text: string): boolean {
-  const [first, ...others] = text.split('-');
-  return first === 'aws' && others.every((part) => part !== '' && [...part].every((c) => isLetter(c) || isDigit(c)));
-}
-
-function isAccount(text: string): boolean {
-  return text.length === 12 && [...text].every(isDigit);
-}
-
-function isLetter(char: string): boolean {
-  return char >= 'a' && char <= 'z';
-}
-
-function isDigit(char: string): boolean {
-  return char >= '0' && char <= '9';
+  return ROLE_SEGMENT.test(segment) && segment !== '.' && segment !== '..';
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { Agent, type Dispatcher } from 'undici';
-import type { Clock } from '../clock.ts';
+import { type Clock, orAborted } from '../clock.ts';
 import { describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type ExecCredential, ExecCredentials } from './exec-credentials.ts';
@@ -13,10 +13,16 @@ export interface Connection {
   readonly server: string;
   /** Connections for short requests and for watches are kept apart, so that neither waits for the other. */
   dispatcher(purpose: Purpose): Dispatcher;
-  /** What each request carries. Ask for it before each request: it renews the login when that is due. */
-  headers(): Promise<Record<string, string>>;
-  /** Gets a new login after the server refused the one at hand; once for many requests that were refused at a time. */
-  refreshAuth(): Promise<void>;
+  /**
+   * What each request carries. Ask for it before each request: it renews the login when that is due. Rejects with the
+   * signal's reason when that aborts first.
+   */
+  headers(signal: AbortSignal): Promise<Record<string, string>>;
+  /**
+   * Gets a new login after the server refused the one at hand; once for many requests that were refused at a time. Rejects
+   * as `headers`.
+   */
+  refreshAuth(signal: AbortSignal): Promise<void>;
   /**
    * Tells that a request that was sent at this time (`Clock.monotonic`) got no answer: the next ones use new connections,
    * since those of then may all lead nowhere. Watches notice by themselves.
@@ -115,18 +121,18 @@ class ClusterConnection implements Connection {
     return this.#current[purpose];
   }
 
-  async headers(): Promise<Record<string, string>> {
+  async headers(signal: AbortSignal): Promise<Record<string, string>> {
     if (this.#options.clock.monotonic() - this.#readAt >= rereadMs) this.#reread();
-    const given = await this.#plugin?.current();
+    const given = this.#plugin && (await orAborted(this.#plugin.current(), signal));
     this.#use(withClientCertificate(this.#files.tls, given));
     const authorization = authorizationOf(this.#config, given?.token ?? this.#files.token);
     const { impersonate } = this.#config;
     return { ...(authorization && { authorization }), ...(impersonate && { 'impersonate-user': impersonate }) };
   }
 
-  async refreshAuth(): Promise<void> {
+  async refreshAuth(signal: AbortSignal): Promise<void> {
     this.#reread();
-    await this.#plugin?.renew();
+    if (this.#plugin) await orAborted(this.#plugin.renew(), signal);
   }
 
   /** Many requests that fail at a time open new connections once. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { type Clock, rfc3339, sleep } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
@@ -195,6 +195,6 @@ export class EventRecorder {
 
 /** `<object>.<hex>`, a valid name also for the longest object names. */
 function eventName(object: string): string {
-  const suffix = `.${randomBytes(8).toString('hex')}`;
+  const suffix = `.${randomUUID().replaceAll('-', '').slice(-16)}`;
   return `${object.slice(0, MAX_NAME - suffix.length).replace(/[-.]+$/, '')}${suffix}`;
 }

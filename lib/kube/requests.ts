@@ -57,7 +57,8 @@ export class Requests {
   readonly #options: RequestOptions;
   readonly #results: Counter<string>;
   readonly #server: { origin: string; host: string; path: string };
-  #serverTime: number | undefined;
+  /** The header `Date` of the last answer that had one. */
+  #date: string | undefined;
 
   constructor(options: RequestOptions) {
     this.#options = options;
@@ -72,7 +73,7 @@ export class Requests {
 
   /** What the API server's clock showed in its last answer, milliseconds since 1970 in whole seconds; undefined before the first. */
   get serverTime(): number | undefined {
-    return this.#serverTime;
+    return parseTime(this.#date);
   }
 
   /** The answer's JSON. The deadline covers everything up to its last byte, a renewal of the login included. */
@@ -98,11 +99,11 @@ export class Requests {
   /** The answer, by whatever way it is received; after a 401 that of a second try with a new login. */
   async #send<A extends Received>(call: Call, signal: AbortSignal, receive: Receive<A>): Promise<A> {
     const { connection } = this.#options;
-    let answer = await this.#attempt(call, await orAborted(connection.headers(), signal), signal, receive);
+    let answer = await this.#attempt(call, await connection.headers(signal), signal, receive);
     if (answer.statusCode === 401) {
       await answer.text();
-      await orAborted(connection.refreshAuth(), signal);
-      answer = await this.#attempt(call, await orAborted(connection.headers(), signal), signal, receive);
+      await connection.refreshAuth(signal);
+      answer = await this.#attempt(call, await connection.headers(signal), signal, receive);
     }
     if (answer.statusCode < 300) return answer;
     throw errorOfResponse(call, answer, await answer.text());
@@ -130,7 +131,7 @@ export class Requests {
         signal,
       );
       this.#results.inc({ method, host: this.#server.host, code: String(answer.statusCode) });
-      this.#serverTime = parseTime(String(answer.headers['date'])) ?? this.#serverTime;
+      this.#date = answer.headers.date ?? this.#date;
       return answer;
     } catch (error) {
       // What was never sent is no request.

@@ -56,6 +56,24 @@ function rows({ many, stock, foreign }: Sizes) {
       digits: 2,
       target: { atLeast: 0.8 },
     },
+    bareOthers: {
+      what: 'processor time of all else for an object, bare loop',
+      meaning: 'Of API server, etcd, controller manager and the benchmark itself.',
+      unit: 'ms',
+      digits: 1,
+    },
+    others: {
+      what: 'processor time of all else for an object, operator',
+      meaning: 'The same and the stand-in for STS, until the last status is written.',
+      unit: 'ms',
+      digits: 1,
+    },
+    bound: {
+      what: 'operator to bare loop, without any time of the operator',
+      meaning: 'The quotient of these two: what an operator would reach here that takes no processor time at all.',
+      unit: '',
+      digits: 2,
+    },
     median: {
       what: `create to Secret, ${n} at once, median`,
       meaning: 'From sending the create request to the event of the Secret at a watch of the benchmark.',

@@ -26,7 +26,7 @@ export async function handover(ground: Ground, namespace: string): Promise<Recor
 
 async function gap(leader: OperatorProcess, next: OperatorProcess, signal: NodeJS.Signals): Promise<number> {
   const startedAt = clock.monotonic();
-  process.kill(await pidOf(leader.process), signal);
+  process.kill(await pidOf(leader.process.group), signal);
   await untilLeads(next);
   return (clock.monotonic() - startedAt) / 1000;
 }

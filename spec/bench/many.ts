@@ -7,7 +7,19 @@ import { percentile, vend } from './vend.ts';
 
 type Name = Extract<
   FigureName,
-  'bareRate' | 'rate' | 'ratio' | 'median' | 'slowest' | 'stsCalls' | 'secretWrites' | 'statusWrites' | 'cpu' | 'peak'
+  | 'bareRate'
+  | 'rate'
+  | 'ratio'
+  | 'bareOthers'
+  | 'others'
+  | 'bound'
+  | 'median'
+  | 'slowest'
+  | 'stsCalls'
+  | 'secretWrites'
+  | 'statusWrites'
+  | 'cpu'
+  | 'peak'
 >;
 
 /** One round: so many objects at once, by a bare loop and then by a new process of the operator. */
@@ -15,11 +27,15 @@ export async function many(ground: Ground, namespace: string, count: number): Pr
   const { cluster, sts } = ground;
   const bare = `bare-${namespace}`;
   await cluster.createNamespace(bare);
+  const atFirst = await ground.cpuSeconds();
   const bareRate = await bareLoop(cluster, bare, namesOf('bare', count));
+  const bareOthers = (await ground.cpuSeconds()) - atFirst;
   await cluster.createNamespace(namespace);
   const { operator } = await ground.startOperator([namespace]);
   const [writes, calls] = [await cluster.writes(), await sts.assumeRoleCalls()];
+  const before = await ground.cpuSeconds();
   const { perSecond, latencies } = await vend(cluster, namespace, namesOf('many', count));
+  const others = (await ground.cpuSeconds()) - before;
   const { cpuSeconds, peakMib } = await whenQuiet(operator.process);
   const [after, callsAfter] = [await cluster.writes(), await sts.assumeRoleCalls()];
   await operator.process.stop();
@@ -27,6 +43,9 @@ export async function many(ground: Ground, namespace: string, count: number): Pr
     bareRate,
     rate: perSecond,
     ratio: perSecond / bareRate,
+    bareOthers: (bareOthers * 1000) / count,
+    others: (others * 1000) / count,
+    bound: bareOthers / others,
     median: percentile(latencies, 50) / 1000,
     slowest: percentile(latencies, 99) / 1000,
     stsCalls: callsAfter - calls,

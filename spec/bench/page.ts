@@ -40,10 +40,12 @@ ${figures.map(([, { what, meaning }]) => `- **${what}**: ${meaning}`).join('\n')
 ## Where the time goes
 
 On a machine with few cores processor time is the limit, and most of it is the API server's and etcd's. Beside the three
-writes of the bare loop the operator makes for each object one \`AssumeRole\` call, one read of the Secret's metadata by its
-name (a Secret of somebody else has to be seen before anything is issued) and one Event, which waits until nothing else is to
-do; and it is told of everything by watches. Of its own processor time about a third is HTTP and TLS, a third the AWS SDK
-(signing, XML), and the rest JSON, decisions and the collection of garbage. No request for AWS or Kubernetes is made twice.
+writes of the bare loop there are for each object one \`AssumeRole\` call, one Event, which waits until nothing else is to do
+(10 s at most), and the watches by which the operator, and the benchmark, are told of everything. That alone, without the
+operator, takes so much more of the cores than the bare loop that 0.8 of its rate cannot be reached where all share two
+cores: the row "without any time of the operator" is the limit. Of the operator's own time about a third is HTTP and TLS, a
+fifth the call of AWS (signing, XML), a tenth the start of the program, and the rest JSON, decisions and the collection of
+garbage. No request for AWS or Kubernetes is made twice.
 
 ## Others
 

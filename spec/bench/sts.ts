@@ -8,6 +8,7 @@ const PROGRAM = fileURLToPath(new URL('sts-stand-in.ts', import.meta.url));
 export interface Sts {
   /** The variables with which a process finds it. */
   environment: Record<string, string>;
+  pid: number;
   /** AssumeRole calls so far. */
   assumeRoleCalls(): Promise<number>;
   stop(): void;
@@ -19,6 +20,7 @@ export async function startSts(): Promise<Sts> {
   const answer = async <T>() => (await once(child, 'message'))[0] as T;
   const port = await answer<number>();
   return {
+    pid: child.pid ?? 0,
     environment: {
       AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
       AWS_REGION: 'eu-central-1',

@@ -21,17 +21,18 @@ export interface Usage {
 
 /** Reads what the system counts of the process that the guard runs. Linux alone tells it this way. */
 export async function usageOf(guarded: GuardedProcess): Promise<Usage> {
-  const pid = await pidOf(guarded);
+  const pid = await pidOf(guarded.group);
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const mib = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]) / KIB;
+  return { cpuSeconds: await cpuSecondsOf(pid), rssMib: mib('VmRSS'), peakMib: mib('VmHWM') };
+}
+
+/** Seconds of processor time that the process has used since its start. */
+export async function cpuSecondsOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   // The name of the program, which may hold spaces, is in parentheses before these.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const mib = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]) / KIB;
-  return {
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
-    rssMib: mib('VmRSS'),
-    peakMib: mib('VmHWM'),
-  };
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 /** Waits until the process has nothing more to do, as Events to write. Gives what it has used until then. */
@@ -54,6 +55,6 @@ export async function cpuPerMinute(guarded: GuardedProcess, seconds: number): Pr
 }
 
 /** The guard is a shell whose first child is the program. */
-export async function pidOf({ group }: GuardedProcess): Promise<number> {
+export async function pidOf(group: number | undefined): Promise<number> {
   return Number((await readFile(`/proc/${group}/task/${group}/children`, 'utf8')).split(' ')[0]);
 }

@@ -32,6 +32,8 @@ jest.setTimeout(60_000);
 
 /** Connections for requests that a client opens at most. */
 const CONNECTIONS = 64;
+/** Of nobody who gives up. */
+const { signal } = new AbortController();
 
 interface Secret extends KubeObject {
   type?: string;
@@ -409,7 +411,8 @@ describe('a client', () => {
       await writeFile(path, JSON.stringify(config));
       return path;
     };
-    const adminToken = async () => (await test.connection.headers())['authorization']?.replace('Bearer ', '') as string;
+    const adminToken = async () =>
+      (await test.connection.headers(signal))['authorization']?.replace('Bearer ', '') as string;
 
     it('reads the token file once more', async () => {
       const file = join(plane.dir, `${namespace.name}.token`);

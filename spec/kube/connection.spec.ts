@@ -7,6 +7,8 @@ import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import { createLogger } from '../../lib/log.ts';
 import { ManualClock } from '../support/clock.ts';
 
+/** Of nobody who gives up. */
+const { signal } = new AbortController();
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 describe('a kubeconfig', () => {
@@ -184,15 +186,15 @@ describe('a kubeconfig', () => {
       const tokenFile = await write('first\n', 'token');
       const caFile = await write('', 'ca.crt');
       const connection = load({ inCluster: { host: 'fd00::1', port: '443', tokenFile, caFile } }, clock);
-      const seen = [connection.server, (await connection.headers())['authorization']];
+      const seen = [connection.server, (await connection.headers(signal))['authorization']];
       await write('second', 'token');
       await clock.advance(59_000);
-      seen.push((await connection.headers())['authorization']);
+      seen.push((await connection.headers(signal))['authorization']);
       await clock.advance(1_000);
-      seen.push((await connection.headers())['authorization']);
+      seen.push((await connection.headers(signal))['authorization']);
       await rm(tokenFile);
       await clock.advance(60_000);
-      seen.push((await connection.headers())['authorization']);
+      seen.push((await connection.headers(signal))['authorization']);
       expect(seen).toEqual(['https://[fd00::1]:443', 'Bearer first', 'Bearer first', 'Bearer second', 'Bearer second']);
       await connection.close();
     });
@@ -202,15 +204,15 @@ describe('a kubeconfig', () => {
       const tokenFile = await write('token', 'token');
       const caFile = await write('old', 'ca.crt');
       const connection = load({ inCluster: { host: 'localhost', port: '443', tokenFile, caFile } }, clock);
-      await connection.headers();
+      await connection.headers(signal);
       const before = [connection.dispatcher('request'), connection.dispatcher('watch')];
       expect(before[0]).not.toBe(before[1]);
-      await connection.refreshAuth();
-      await connection.headers();
+      await connection.refreshAuth(signal);
+      await connection.headers(signal);
       expect([connection.dispatcher('request'), connection.dispatcher('watch')]).toEqual(before);
       await write('new', 'ca.crt');
-      await connection.refreshAuth();
-      await connection.headers();
+      await connection.refreshAuth(signal);
+      await connection.headers(signal);
       expect(before).not.toContain(connection.dispatcher('request'));
       expect(before).not.toContain(connection.dispatcher('watch'));
       await connection.close();
@@ -232,7 +234,7 @@ describe('a kubeconfig', () => {
 
     it('sends a user and password, and whom to act as', async () => {
       const connection = load({ kubeconfig: await write(config({}, { username: 'u', password: 'p', as: 'other' })) });
-      expect(await connection.headers()).toEqual({
+      expect(await connection.headers(signal)).toEqual({
         authorization: `Basic ${base64('u:p')}`,
         'impersonate-user': 'other',
       });

@@ -58,10 +58,20 @@ export class AwsAssumeRoleController {
   async #look(key: string, object: AWSAssumeRole, signal: AbortSignal): Promise<Pass> {
     const { client, objects, secrets, grants, namespaces } = this.#context;
     const spec = withDefaults(object.spec);
-    const seen = await inspectSecret(object, { client, objects, secrets, signal, now: serverNow(this.#context) });
     const namespace = namespaces.get(object.metadata.namespace ?? '');
     const namespaceLabels = namespace && (namespace.metadata.labels ?? {});
     const asked = ask(object, spec, { ...this.#context.self(), grants: grants.list(), namespaceLabels });
+    const memory = this.#memoryOf(key, object);
+    const isNew = isUntouched(object) && !memory.isKnown && asked.request !== undefined && !spec.suspend;
+    memory.isKnown = true;
+    const seen = await inspectSecret(object, {
+      client,
+      objects,
+      secrets,
+      signal,
+      now: serverNow(this.#context),
+      isNew,
+    });
     return {
       key,
       object,
@@ -69,7 +79,7 @@ export class AwsAssumeRoleController {
       seen,
       asked,
       signal,
-      memory: this.#memoryOf(key, object),
+      memory,
       clamps: asked.request?.clamps ?? [],
       durationSeconds: asked.request?.durationSeconds ?? object.status?.effectiveDurationSeconds,
     };
@@ -189,6 +199,11 @@ export class AwsAssumeRoleController {
     this.#context.admission.cancel(key);
     this.#context.metrics.forget(namespace, name);
   }
+}
+
+/** Whether no operator, ours or a legacy one, has come to the object yet. One that may take a Secret over looks at it first. */
+function isUntouched({ status, spec }: AWSAssumeRole): boolean {
+  return status === undefined && spec.adoption !== 'IfUnowned';
 }
 
 /** The result that comes first. */

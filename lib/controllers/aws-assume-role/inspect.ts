@@ -35,11 +35,14 @@ export interface InspectOptions {
   signal: AbortSignal;
   /** Server time of AWS, milliseconds since 1970. */
   now: number;
+  /** Whether nobody has worked on the object yet, so that what it may own is in the cache. */
+  isNew: boolean;
 }
 
 /**
  * Looks at the Secret of `object`. Where the cache holds it in the version that the status tells as our own write, no
- * request is made. Else it is read: by metadata first, so that a foreign Secret's data never come here.
+ * request is made. Else it is read: by metadata first, so that a foreign Secret's data never come here. For a new object the
+ * cache is enough: a Secret that is not in it belongs to somebody else, and the API server refuses to create it again.
  */
 export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): Promise<Inspection> {
   // Nothing can stand under a name that the API server does not take, and some would lead to another resource.
@@ -49,7 +52,7 @@ export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): P
   if (cached !== undefined && isOwnWrite(cached.metadata, object)) {
     return { state: 'intact', meta: cached.metadata, record: trustedRecord(cached.metadata, object, o.now) };
   }
-  const meta = cached?.metadata ?? (await read<KubeObject>(ref, o, true))?.metadata;
+  const meta = cached?.metadata ?? (o.isNew ? undefined : (await read<KubeObject>(ref, o, true))?.metadata);
   if (meta === undefined) return absent(object, o);
   const seen = await judged(meta, object, o);
   if (seen !== undefined) return seen;

@@ -23,6 +23,7 @@ import {
   type VendingContext,
 } from './pass.ts';
 import { type IssueReason, isSameRequest } from './plan.ts';
+import { refusal } from './refusal.ts';
 import { goneOrThrow } from './repair.ts';
 import type { Secret } from './secret.ts';
 import { desiredMetadata } from './secret-metadata.ts';
@@ -64,8 +65,8 @@ export async function issue(
     log.info({ object: pass.key, reason, requestId: result.session.requestId }, 'credential issued');
   } catch (error) {
     if (isEnd(error, pass.signal) || isNamespaceTerminating(error)) throw error;
-    // Somebody made a Secret of this name meanwhile; the next look says what that means.
-    if (!(error instanceof ForeignSecretError)) noteFailure(pass, reason, error, context);
+    if (error instanceof ForeignSecretError) pass.seen = refusedBy(error, pass);
+    else noteFailure(pass, reason, error, context);
   }
 }
 
@@ -75,6 +76,12 @@ async function refuseKept({ seen, spec, object, signal }: Pass, { client }: Vend
   const ref = { namespace: object.metadata.namespace, name: spec.secretName };
   const live = seen.live ?? (await client.get<Secret>(secrets, ref, { signal }).catch(goneOrThrow));
   if (live?.immutable === true || (live && live.type !== kubernetesType(spec.secretType))) throw ending(ref);
+}
+
+/** A Secret of this name stands that is not the object's. Where it may be taken over, the next look says what that means. */
+function refusedBy({ ownership }: ForeignSecretError, { seen, spec }: Pass): Pass['seen'] {
+  if (ownership.kind === 'unowned' && spec.adoption === 'IfUnowned') return seen;
+  return { state: 'absent', blocked: refusal(spec.secretName, ownership) };
 }
 
 /** Whether nothing failed and the work only ends here. */

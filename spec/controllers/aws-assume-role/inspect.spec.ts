@@ -36,6 +36,7 @@ interface Scene {
   live?: (Secret | KubeError)[];
   /** What it answers to the question for Secrets of this name that have another type. */
   ofOtherType?: Secret[];
+  isNew?: boolean;
 }
 
 const failure = (status: number, code: string) =>
@@ -48,6 +49,7 @@ async function inspect({
   cached,
   live = [],
   ofOtherType = [],
+  isNew = false,
 }: Scene): Promise<{ seen: Inspection; reads: string[] }> {
   const reads: string[] = [];
   const get = async (_resource: unknown, _ref: unknown, options: { metadataOnly?: boolean }) => {
@@ -65,10 +67,8 @@ async function inspect({
   const secrets = secretStore();
   if (cached) secrets.replace(undefined, [cached], '9');
   const client = { get, list } as unknown as KubeClient;
-  return {
-    seen: await inspectSecret(object, { client, objects, secrets, signal: new AbortController().signal, now: T0 }),
-    reads,
-  };
+  const { signal } = new AbortController();
+  return { seen: await inspectSecret(object, { client, objects, secrets, signal, now: T0, isNew }), reads };
 }
 
 const other = (name: string, ms: number) => role({ metadata: { name, uid: `u-${name}`, creationTimestamp: at(ms) } });
@@ -90,6 +90,26 @@ describe('our own write', () => {
       live: [secret(change)],
     });
     expect([seen.state, reads]).toEqual(['intact', ['whole']]);
+  });
+});
+
+describe('the Secret of a new object', () => {
+  it('is taken for absent without a request where the cache has none of its name', async () => {
+    expect(await inspect({ isNew: true, live: [secret()] })).toEqual({ seen: { state: 'absent' }, reads: [] });
+  });
+
+  it('is judged where the cache has one', async () => {
+    const orphan = secret({ annotations: { [annotations.owner]: 'gone', [annotations.ownerUid]: 'u-gone' } });
+    const { seen, reads } = await inspect({
+      isNew: true,
+      cached: { ...orphan, metadata: { ...orphan.metadata, ownerReferences: [] } },
+    });
+    expect([seen.state, seen.blocked?.reason, reads]).toEqual(['absent', 'AdoptionRefused', []]);
+  });
+
+  it('waits for an older object that names it, too', async () => {
+    const { seen } = await inspect({ isNew: true, others: [other('elder', -HOUR)] });
+    expect([seen.state, seen.blocked?.reason]).toEqual(['absent', 'ConflictingSecret']);
   });
 });
 

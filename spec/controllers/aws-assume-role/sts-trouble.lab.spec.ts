@@ -11,7 +11,11 @@ const CALL_LIMIT_MS = 20 * SECOND;
 
 /** What goes wrong, the reason that it is shown with, and a piece of the advice. */
 const troubles = [
-  { fault: 'reset', code: 'StsUnreachable', says: 'got no answer from AWS (StsUnreachable). Check the network' },
+  {
+    fault: 'reset',
+    code: 'StsUnreachable',
+    says: 'got no answer from AWS (StsUnreachable, ECONNRESET). Check the network',
+  },
   { fault: 'stall', code: 'StsUnreachable', says: 'got no answer from AWS (StsUnreachable). Check the network' },
   { fault: 'garbage', code: 'StsUnreachable', says: 'Check the network, the proxy and the Region' },
   { fault: '5xx', code: 'InternalFailure', says: 'It is tried again.' },
