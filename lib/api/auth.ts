@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnsNameRules } from './patterns.ts';
 import { mustMatch, type Rule, ruled } from './rules.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { auth, authRules } from './auth.ts';
 import { chain } from './chain.ts';
 import { ecrRules, ecrSchema } from './ecr.ts';

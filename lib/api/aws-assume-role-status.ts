@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The schema of status is lenient: what older operators stored must stay valid when our own patch arrives. */
 const text = (description: string) => z.string().optional().meta({ description });

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { awsAssumeRoleSpecSchema, specDefaults } from './aws-assume-role-spec.ts';
 import type { awsAssumeRoleStatusSchema } from './aws-assume-role-status.ts';
 import type { Condition } from './conditions.ts';

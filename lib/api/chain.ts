@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { roleArnRules } from './patterns.ts';
 import { ruled } from './rules.ts';
 import { externalId, sessionTags, transitiveRule, transitiveTagKeys } from './session.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { awsAssumeRoles } from './aws-assume-role.ts';
 import { awsAssumeRoleSpecSchema } from './aws-assume-role-spec.ts';
 import { awsAssumeRoleStatusSchema } from './aws-assume-role-status.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KNOWN_REGISTRY, parseRegistry } from './ecr-host.ts';
 import { regionRules } from './patterns.ts';
 import { celString, mustMatch, type Rule, ruled } from './rules.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { boundedMap, mustMatch, mustNotMatch, ruled } from './rules.ts';
 import type { SecretType } from './secret-type.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AuthType, authTypes } from './auth.ts';
 import type { Metadata, ResourceName } from './metadata.ts';
 import { keysMatch, labelKeyRule, labelValueRule, PARTITION } from './patterns.ts';

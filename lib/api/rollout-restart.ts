@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationRules } from './duration.ts';
 import { dnsNameRules } from './patterns.ts';
 import { ruled } from './rules.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * One judgement about a value, in both languages that must agree: CEL for the API server, which refuses new objects,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The forms in which credentials are written. New ones come last, since the order stands in messages. */
 export const secretTypeSchema = z.enum(['Map', 'File', 'EcrDockerConfigJson', 'Env', 'Process', 'Template']);

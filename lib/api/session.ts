@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PARTITION, ROLE_PATH } from './patterns.ts';
 import { boundedMap, celString, mustMatch, mustNotStartWith, type Rule, ruled } from './rules.ts';
 

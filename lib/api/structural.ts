@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A node of an OpenAPI v3 structural schema, in the order in which its keys are written. */
 export interface StructuralSchema {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SECRET_KEY } from './output.ts';
 import { boundedMap, celString } from './rules.ts';
 

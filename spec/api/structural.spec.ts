@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
+import * as z from 'zod';
 import { customResourceDefinition, kinds } from '../../lib/api/crd.ts';
 import { boundedMap, mustMatch, ruled } from '../../lib/api/rules.ts';
 import { structuralSchema } from '../../lib/api/structural.ts';
