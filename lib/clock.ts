@@ -83,7 +83,7 @@ export function rfc3339(ms: number): string {
   return `${new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19)}Z`;
 }
 
-/** Milliseconds since 1970 of an RFC 3339 time, or undefined where the text is none. */
+/** Milliseconds since 1970 of an RFC 3339 time or an HTTP date, or undefined where the text is none. */
 export function parseTime(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const ms = Date.parse(text);

@@ -19,5 +19,13 @@ export async function stsEndpoint(config: { region: string; endpoint?: string })
   const client = new STSClient(config);
   const { url, properties } = await getEndpointFromInstructions({}, AssumeRoleCommand, client.config as object);
   const [scheme] = (properties?.['authSchemes'] ?? []) as { signingRegion?: string; signingName?: string }[];
-  return { url, scope: { region: scheme?.signingRegion ?? config.region, service: scheme?.signingName ?? 'sts' } };
+  // The SDK knows Regions by other names, too, as `fips-us-east-1`.
+  const plain: Promise<string> = client.config.region();
+  const region = scheme?.signingRegion ?? (await plain);
+  return { url: withSlash(url), scope: { region, service: scheme?.signingName ?? 'sts' } };
+}
+
+/** The SDK puts the path of an action behind that of the endpoint, and all of STS's are `/`. */
+function withSlash(url: URL): URL {
+  return new URL(url.pathname.endsWith('/') ? url : `${url.origin}${url.pathname}/`);
 }

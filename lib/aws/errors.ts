@@ -23,7 +23,7 @@ export interface AwsContext extends Advice {
 
 /**
  * A failed AWS call. Its message holds the code, the request id and what to do; nothing of the request or the answer.
- * It keeps no cause either: the SDK's error quotes the answer, and printing an error prints its cause.
+ * It keeps no cause either: what it came from quotes the answer, and printing an error prints its cause.
  */
 export class AwsError extends RolevendError {
   readonly trouble: Trouble;
@@ -100,7 +100,7 @@ interface Seen {
   text: string;
 }
 
-/** Turns whatever the SDK threw into our error. An abort and an error of our own are handed back as they are. */
+/** Turns whatever the SDK or `QueryClient` threw into our error. An abort and an error of our own are handed back as they are. */
 export function awsError(error: unknown, context: AwsContext): Error {
   if (error instanceof RolevendError) return error;
   if (nameOf(error) === 'AbortError') return error as Error;
@@ -169,7 +169,7 @@ function classify(seen: Seen, context: AwsContext): { code: string; trouble: Tro
   return isAwsCode(code) ? { code, trouble: 'other' } : unreachable;
 }
 
-/** Names that the SDK makes up when the answer named no code, for instance a proxy's HTML page. */
+/** Names that stand in where the answer named no code, for instance a proxy's HTML page. */
 function isAwsCode(code: string): boolean {
   return (
     /^[A-Z][A-Za-z0-9.]{2,63}$/.test(code) &&

@@ -55,7 +55,7 @@ export interface Signer {
   caller: CallerIdentity;
 }
 
-/** A session as the AWS SDK takes it. */
+/** A session as what signs requests, ours and the AWS SDK, takes it. */
 export function credentialsOf(session: Session): BaseCredentials {
   return {
     accessKeyId: session.accessKeyId,

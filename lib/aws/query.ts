@@ -101,16 +101,16 @@ function pairs(parameters: Parameters): [string, string][] {
 
 /** What an answer tells is in elements without others, whose names are unlike within it. Its order does not matter. */
 function leavesOf(xml: string): Record<string, string> {
-  const leaves = [...xml.matchAll(/<(\w+)>([^<]*)<\/\1>/g)];
+  const leaves = [...xml.matchAll(/<(\w+)(?:\s[^<>]*)?>([^<]*)<\/\1>/g)];
   return Object.fromEntries(leaves.map(([, name = '', text = '']) => [name, unescaped(text)]));
 }
 
-const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+const entities = new Map(Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }));
 
 function unescaped(text: string): string {
   if (!text.includes('&')) return text;
   return text.replace(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (whole, hex?: string, decimal?: string, name?: string) => {
-    if (name !== undefined) return entities[name] ?? whole;
+    if (name !== undefined) return entities.get(name) ?? whole;
     return String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16));
   });
 }

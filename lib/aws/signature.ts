@@ -57,7 +57,7 @@ export class RequestSigner {
 
 /** `headers` are in the order of their names, and so are `names`. */
 function canonicalRequest({ url, body }: Unsigned, headers: Readonly<Record<string, string>>, names: string): string {
-  const path = url.pathname.split('/').map(encode).join('/');
+  const path = url.pathname.split('/').map(encode).join('/').replaceAll(/\/+/g, '/');
   const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}`);
   return ['POST', path, '', ...lines, '', names, hash('sha256', body)].join('\n');
 }

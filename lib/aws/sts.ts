@@ -148,6 +148,7 @@ function session({ output, date, requestId }: Answer<Values>, context: AwsContex
     PackedPolicySize,
   } = output;
   const expiresAt = parseTime(end);
+  const packed = Number.parseInt(PackedPolicySize ?? '', 10);
   if (!id || !secret || !token || expiresAt === undefined) {
     const message = `STS ${context.operation} answered without credentials in ${context.region}.`;
     throw new RolevendError(message, { code: 'StsUnreachable', consequence: 'retry', requestId });
@@ -159,7 +160,7 @@ function session({ output, date, requestId }: Answer<Values>, context: AwsContex
     issuedAt: date,
     expiresAt,
     assumedRoleArn: Arn ?? '',
-    ...(PackedPolicySize !== undefined && { packedPolicySizePercent: Number(PackedPolicySize) }),
+    ...(Number.isFinite(packed) && { packedPolicySizePercent: packed }),
     ...(requestId !== undefined && { requestId }),
   };
 }

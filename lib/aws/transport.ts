@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { type Clock, parseTime, withDeadline } from '../clock.ts';
+import { type Clock, orAborted, parseTime, withDeadline } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Course } from './course.ts';
@@ -130,7 +130,8 @@ export class Transport {
       },
     };
     const limit = this.#options.callTimeoutMs ?? CALL_TIMEOUT_MS;
-    const received = await withDeadline(this.#clock, limit, signal, (limited) => call.send(limited, course));
+    const send = (limited: AbortSignal) => orAborted(call.send(limited, course), limited);
+    const received = await withDeadline(this.#clock, limit, signal, send);
     return { ...received, date: date ?? this.#clock.now() + this.#skew.ms };
   }
 

@@ -57,7 +57,7 @@ export class Requests {
   readonly #options: RequestOptions;
   readonly #results: Counter<string>;
   readonly #server: { origin: string; host: string; path: string };
-  /** The header `Date` of the last answer that had one. */
+  /** The header `Date` of the last answer. */
   #date: string | undefined;
 
   constructor(options: RequestOptions) {
@@ -140,7 +140,7 @@ export class Requests {
     }
   }
 
-  /** Receives whole answers, of calls that are reads or not. */
+  /** Receives whole answers. The login may have opened new connections just before, so the way is asked for at the last moment. */
   #whole(call: Call): Receive<Answer> {
     const { connection, beforeWrite = () => {} } = this.#options;
     const mayStart = isRead(call) ? () => {} : beforeWrite;
@@ -149,10 +149,10 @@ export class Requests {
 
   /** Receives answers whose bytes are read while they come. */
   #opened(): Receive<Received & Pick<Dispatcher.ResponseData, 'body'>> {
-    const dispatcher = this.#options.connection.dispatcher('watch');
     return async (request, signal) => {
+      const sent = this.#options.connection.dispatcher('watch').request({ ...request, signal });
       // A request that waits for a connection heeds its signal only when it gets one; then it is not sent.
-      const { statusCode, headers, body } = await orAborted(dispatcher.request({ ...request, signal }), signal);
+      const { statusCode, headers, body } = await orAborted(sent, signal);
       return { statusCode, headers, body, text: () => body.text() };
     };
   }

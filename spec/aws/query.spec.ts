@@ -66,13 +66,18 @@ describe('an answer', () => {
   it('is the texts of its elements, with what XML escapes', async () => {
     answer(`<?xml version="1.0"?>
       <AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
-        <Credentials><AccessKeyId>ASIA</AccessKeyId><SessionToken>a&lt;b&gt;&amp;&quot;&apos;&#x41;&#66;&other;</SessionToken></Credentials>
+        <Credentials><AccessKeyId>ASIA</AccessKeyId><SessionToken>a&lt;b&gt;&amp;&quot;&apos;&#x41;&#66;&other;&constructor;</SessionToken></Credentials>
         <SourceIdentity></SourceIdentity><Nothing/>
       </AssumeRoleResult><ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata></AssumeRoleResponse>
     `);
     const { output, requestId, date } = await ask();
     expect({ output, requestId }).toEqual({
-      output: { AccessKeyId: 'ASIA', SessionToken: `a<b>&"'AB&other;`, SourceIdentity: '', RequestId: 'req-1' },
+      output: {
+        AccessKeyId: 'ASIA',
+        SessionToken: `a<b>&"'AB&other;&constructor;`,
+        SourceIdentity: '',
+        RequestId: 'req-1',
+      },
       requestId: 'req-1',
     });
     expect(Math.abs(date - systemClock.now())).toBeLessThan(5_000);

@@ -152,6 +152,26 @@ describe('a call', () => {
     await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'StsUnreachable', consequence: 'retry' });
   });
 
+  it.each([
+    ['ten minutes', 10, 2],
+    ['minus ten minutes', -10, 2],
+    ['four minutes', 4, 1],
+  ])(
+    'whose signature is refused by a server that is ahead by %s is made anew if that is the reason',
+    async (_what, minutes, calls) => {
+      const { sts, identity } = connect();
+      await identity.credentials();
+      const before = stub.requests.length;
+      onAssumeRole((_body, response) => {
+        response.statusCode = 403;
+        response.setHeader('date', new Date(systemClock.now() + minutes * 60_000).toUTCString());
+        response.end(errorXml('SignatureDoesNotMatch'));
+      });
+      await expect(sts.assumeRole(input)).rejects.toMatchObject({ code: 'SignatureDoesNotMatch' });
+      expect(stub.requests.length - before).toBe(calls);
+    },
+  );
+
   it('to nobody is retried later', async () => {
     const { sts, identity } = connect();
     await identity.credentials();

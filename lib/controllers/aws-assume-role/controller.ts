@@ -3,7 +3,7 @@ import type { ReconcileResult } from '../../kube/controller.ts';
 import { isNamespaceTerminating, isUidMismatch } from '../../kube/errors.ts';
 import { isDeleting, refOfKey } from '../../kube/objects.ts';
 import { ask } from './ask.ts';
-import { inspectSecret } from './inspect.ts';
+import { type Inspection, inspectSecret, isUntouched } from './inspect.ts';
 import { issue } from './issue.ts';
 import { type Memory, recall } from './memory.ts';
 import { laterLegacyWriter } from './ownership.ts';
@@ -29,9 +29,13 @@ export class AwsAssumeRoleController {
   readonly #context: VendingContext;
   readonly #memories = new Map<string, Memory>();
   readonly #restarter: Restarter;
+  /** Time of the API server, milliseconds since 1970. */
+  readonly #leadsSince: number;
 
+  /** One for each term: it takes what was created before it for something that others may have worked on. */
   constructor(context: VendingContext) {
     this.#context = context;
+    this.#leadsSince = context.client.serverTime ?? Number.POSITIVE_INFINITY;
     this.#restarter = new Restarter(context);
   }
 
@@ -56,22 +60,16 @@ export class AwsAssumeRoleController {
 
   /** Gathers what the decision needs. Makes no request while nothing has changed. */
   async #look(key: string, object: AWSAssumeRole, signal: AbortSignal): Promise<Pass> {
-    const { client, objects, secrets, grants, namespaces } = this.#context;
+    const { grants, namespaces } = this.#context;
     const spec = withDefaults(object.spec);
     const namespace = namespaces.get(object.metadata.namespace ?? '');
     const namespaceLabels = namespace && (namespace.metadata.labels ?? {});
     const asked = ask(object, spec, { ...this.#context.self(), grants: grants.list(), namespaceLabels });
     const memory = this.#memoryOf(key, object);
-    const isNew = isUntouched(object) && !memory.isKnown && asked.request !== undefined && !spec.suspend;
-    memory.isKnown = true;
-    const seen = await inspectSecret(object, {
-      client,
-      objects,
-      secrets,
-      signal,
-      now: serverNow(this.#context),
-      isNew,
-    });
+    const isIssued = asked.request !== undefined && !spec.suspend;
+    const isNew = isIssued && !memory.wasLookedAt && isUntouched(object, this.#leadsSince);
+    memory.wasLookedAt = true;
+    const seen = await this.#inspect(object, signal, isNew);
     return {
       key,
       object,
@@ -85,6 +83,11 @@ export class AwsAssumeRoleController {
     };
   }
 
+  #inspect(object: AWSAssumeRole, signal: AbortSignal, isNew: boolean): Promise<Inspection> {
+    const { client, objects, secrets } = this.#context;
+    return inspectSecret(object, { client, objects, secrets, signal, now: serverNow(this.#context), isNew });
+  }
+
   async #pass(pass: Pass): Promise<ReconcileResult | undefined> {
     const { seen, asked } = pass;
     const legacy = seen.live && laterLegacyWriter(seen.live.metadata);
@@ -95,6 +98,9 @@ export class AwsAssumeRoleController {
       else if (asked.request !== undefined) {
         const waitMs = await this.#issue(pass, reason);
         if (waitMs !== undefined) return { requeueAfterMs: waitMs };
+        // Without a session nothing was written, which would have met the Secret of somebody else.
+        if (pass.memory.failure && pass.seen.isAssumed)
+          pass.seen = await this.#inspect(pass.object, pass.signal, false);
       }
       if (pass.seen.state === 'intact') await removeFormer(pass, this.#context);
     }
@@ -199,11 +205,6 @@ export class AwsAssumeRoleController {
     this.#context.admission.cancel(key);
     this.#context.metrics.forget(namespace, name);
   }
-}
-
-/** Whether no operator, ours or a legacy one, has come to the object yet. One that may take a Secret over looks at it first. */
-function isUntouched({ status, spec }: AWSAssumeRole): boolean {
-  return status === undefined && spec.adoption !== 'IfUnowned';
 }
 
 /** The result that comes first. */

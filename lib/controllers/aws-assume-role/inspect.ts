@@ -1,6 +1,7 @@
 import { type AWSAssumeRole, withDefaults } from '../../api/aws-assume-role.ts';
 import { annotations } from '../../api/names.ts';
 import { dnsNameRules } from '../../api/patterns.ts';
+import { parseTime } from '../../clock.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { isFinalized, type KubeObject, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
@@ -26,6 +27,8 @@ export interface Inspection {
   /** Whole Secret, where it had to be read; dropped when the pass ends. */
   live?: Secret | undefined;
   blocked?: Refusal | undefined;
+  /** Nobody was asked: the cache had none, and the object is new. */
+  isAssumed?: boolean;
 }
 
 export interface InspectOptions {
@@ -52,13 +55,23 @@ export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): P
   if (cached !== undefined && isOwnWrite(cached.metadata, object)) {
     return { state: 'intact', meta: cached.metadata, record: trustedRecord(cached.metadata, object, o.now) };
   }
-  const meta = cached?.metadata ?? (o.isNew ? undefined : (await read<KubeObject>(ref, o, true))?.metadata);
+  if (cached === undefined && o.isNew) return { ...absent(object, o), isAssumed: true };
+  const meta = cached?.metadata ?? (await read<KubeObject>(ref, o, true))?.metadata;
   if (meta === undefined) return absent(object, o);
   const seen = await judged(meta, object, o);
   if (seen !== undefined) return seen;
   const live = await read<Secret>(ref, o, false);
   if (live === undefined) return absent(object, o);
   return (await judged(live.metadata, object, o)) ?? inspectOwn(object, live, o.now);
+}
+
+/**
+ * Whether no operator can have come to the object yet, neither ours in an earlier term nor a legacy one: it was created after
+ * `leadsSince`, API server's time in milliseconds since 1970. One that may take a Secret over is not meant.
+ */
+export function isUntouched({ metadata, status, spec }: AWSAssumeRole, leadsSince: number): boolean {
+  const created = parseTime(metadata.creationTimestamp) ?? 0;
+  return status === undefined && spec.adoption !== 'IfUnowned' && created > leadsSince;
 }
 
 function isSecretName(name: unknown): boolean {

@@ -18,8 +18,8 @@ export interface Memory {
   restartTurn: { digest: string; at: number } | undefined;
   /** Since when a credential is wanted and none has come, in milliseconds of the monotonic clock. */
   waitingSince: number | undefined;
-  /** Whether a pass has looked at the object since this process knows it. */
-  isKnown: boolean;
+  /** Whether a pass has looked at the object in this process. */
+  wasLookedAt: boolean;
   /** UID of the Secret of a former name that was removed last. A watch that is behind still shows it. */
   removedFormer?: string;
 }
@@ -40,7 +40,7 @@ export function recall(object: AWSAssumeRole): Memory {
     restart: undefined,
     restartTurn: undefined,
     waitingSince: undefined,
-    isKnown: false,
+    wasLookedAt: false,
   };
 }
 

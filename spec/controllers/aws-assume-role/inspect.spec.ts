@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
 import { annotations } from '../../../lib/api/names.ts';
-import { type Inspection, inspectSecret } from '../../../lib/controllers/aws-assume-role/inspect.ts';
+import { type Inspection, inspectSecret, isUntouched } from '../../../lib/controllers/aws-assume-role/inspect.ts';
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
 import { sessionAnnotations } from '../../../lib/controllers/aws-assume-role/session-record.ts';
 import { objectStore, secretStore } from '../../../lib/controllers/aws-assume-role/watch.ts';
@@ -93,9 +93,25 @@ describe('our own write', () => {
   });
 });
 
+describe('an object that nobody can have worked on', () => {
+  it.each<[string, Parameters<typeof role>[0], boolean]>([
+    ['was created after this process took the lead', {}, true],
+    ['was created in the second in which it did', { metadata: { creationTimestamp: at(0) } }, false],
+    ['was created before', { metadata: { creationTimestamp: at(-HOUR) } }, false],
+    ['has a time that is none', { metadata: { creationTimestamp: 'x' } }, false],
+    ['has a status, as a legacy operator writes it', { status: {} }, false],
+    ['may take a Secret over', { spec: { adoption: 'IfUnowned' } }, false],
+  ])('is one that %s: %j %s', (_what, change, isNew) => {
+    expect(isUntouched(role({ metadata: { creationTimestamp: at(1000) }, ...change }), T0)).toBe(isNew);
+  });
+});
+
 describe('the Secret of a new object', () => {
   it('is taken for absent without a request where the cache has none of its name', async () => {
-    expect(await inspect({ isNew: true, live: [secret()] })).toEqual({ seen: { state: 'absent' }, reads: [] });
+    expect(await inspect({ isNew: true, live: [secret()] })).toEqual({
+      seen: { state: 'absent', isAssumed: true },
+      reads: [],
+    });
   });
 
   it('is judged where the cache has one', async () => {

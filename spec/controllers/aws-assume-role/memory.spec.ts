@@ -26,7 +26,7 @@ describe('what a fresh process knows of an object', () => {
       triedRequest: undefined,
       triedRequestAt: undefined,
       waitingSince: undefined,
-      isKnown: false,
+      wasLookedAt: false,
     });
   });
 

@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { findCondition } from '../../../lib/api/conditions.ts';
+import { systemClock } from '../../../lib/clock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type App, assumptions, eventShown, openFastApp, patch, writes } from './observe.ts';
 import { objectOf, tripleOf } from './support.ts';
 
 describe('a Secret that another one owns', () => {
   let app: App;
+  let openedAt: number;
 
   beforeAll(async () => {
     app = await openFastApp();
+    openedAt = systemClock.monotonic();
   });
 
   afterAll(async () => {
@@ -36,20 +39,18 @@ describe('a Secret that another one owns', () => {
     };
   };
 
-  // One without our label is in no cache, so that it is found when the Secret of a new object is to be written.
   test.each([
-    ['plain', 'made by a user', 1, {}],
-    ['labelled', 'with our labels', 0, { labels: { 'aws-assume-role': 'true', 'rolevend.dev/managed': 'true' } }],
+    ['plain', 'made by a user', {}],
+    ['labelled', 'with our labels', { labels: { 'aws-assume-role': 'true', 'rolevend.dev/managed': 'true' } }],
     [
       'orphan',
       'of another object that is gone',
-      0,
       {
         labels: { 'rolevend.dev/managed': 'true' },
         annotations: { 'rolevend.dev/owner': 'gone', 'rolevend.dev/owner-uid': 'gone' },
       },
     ],
-  ])('is left alone: %s, %s; it costs %d session', async (name, _what, sessions, metadata) => {
+  ])('is left alone: %s, %s', async (name, _what, metadata) => {
     const { scene, stage } = app;
     await foreign(name, metadata);
     const before = await scene.secret(name);
@@ -64,7 +65,32 @@ describe('a Secret that another one owns', () => {
     });
     await eventShown(scene, name, 'Warning AdoptionRefused');
     expect(await scene.secret(name)).toEqual(before);
-    expect(assumptions(stage, scene, name).length).toBe(sessions);
+    // One without our label is in no cache, so that an object that is new may meet it when its own is to be written.
+    expect(assumptions(stage, scene, name).length).toBeLessThanOrEqual(name === 'plain' ? 1 : 0);
+  });
+
+  test('is met by a new object for one session, and no more however often it looks again', async () => {
+    const { scene, stage } = app;
+    await eventually(
+      'a second that is not the one in which the operator started',
+      () => systemClock.monotonic() - openedAt > 2_000,
+    );
+    await foreign('met');
+    await scene.apply('met', {});
+    await refused('met', 'AdoptionRefused');
+    await scene.ns.kubectl('annotate', 'aar/met', 'example.org/look=again');
+    await eventShown(scene, 'met', 'Warning AdoptionRefused');
+    expect(assumptions(stage, scene, 'met').map(({ code }) => code)).toEqual([undefined]);
+  });
+
+  test('is told of, also where STS refuses for good', async () => {
+    const { scene, stage } = app;
+    await foreign('refused');
+    stage.aws.gateway.fail({ action: 'AssumeRole', with: 'MalformedPolicyDocument', times: 1 });
+    await scene.apply('refused', {});
+    expect(await refused('refused', 'AdoptionRefused')).toMatchObject({ ready: 'AdoptionRefused' });
+    expect(assumptions(stage, scene, 'refused').map(({ code }) => code)).toEqual(['MalformedPolicyDocument']);
+    stage.aws.gateway.clear();
   });
 
   test('is made for the object as soon as the other one is gone', async () => {
@@ -72,7 +98,7 @@ describe('a Secret that another one owns', () => {
     const { status } = await app.scene.ready('plain');
     expect(await isGood('plain')).toBe(true);
     expect(findCondition(status?.conditions, 'Stalled')).toBeUndefined();
-    expect(assumptions(app.stage, app.scene, 'plain')).toHaveLength(2);
+    expect(assumptions(app.stage, app.scene, 'plain').length).toBeLessThanOrEqual(2);
   });
 
   test('is left where it is when the object takes another name', async () => {
