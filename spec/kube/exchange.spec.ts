@@ -1,0 +1,86 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { Agent, type Dispatcher } from 'undici';
+import { exchange } from '../../lib/kube/exchange.ts';
+import { eventually } from '../support/eventually.ts';
+
+let answer: (response: ServerResponse) => void;
+let came: string[] = [];
+let cut = 0;
+const server = createServer((request: IncomingMessage, response) => {
+  came.push(request.url ?? '');
+  response.once('close', () => {
+    if (!response.writableFinished) cut += 1;
+  });
+  answer(response);
+});
+/** Has one connection, so that a second request waits for it. */
+const agent = new Agent({ connections: 1 });
+
+beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
+
+afterAll(async () => {
+  await agent.destroy();
+  server.close();
+});
+
+beforeEach(() => {
+  [came, cut] = [[], 0];
+  answer = (response) => response.end('ok');
+});
+
+function ask(path: string, signal = new AbortController().signal, mayStart = () => {}) {
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const request: Dispatcher.DispatchOptions = { origin, path, method: 'GET', headersTimeout: 0, bodyTimeout: 0 };
+  return exchange(agent, request, signal, mayStart);
+}
+
+/** What the promise comes to: the text of its answer, or what it rejects with. */
+const outcome = (asked: ReturnType<typeof ask>) =>
+  asked.then(
+    ({ statusCode, text }) => `${statusCode} ${text()}`,
+    (error: Error & { code?: string }) => error.code ?? error.message,
+  );
+
+test('an exchange gives the whole answer, however it comes', async () => {
+  answer = (response) => {
+    const bytes = Buffer.from('aüb');
+    response.writeHead(201, { 'x-note': 'n' });
+    response.write(bytes.subarray(0, 2), () => response.end(bytes.subarray(2)));
+  };
+  const { statusCode, headers, text } = await ask('/');
+  expect([statusCode, headers['x-note'], text()]).toEqual([201, 'n', 'aüb']);
+});
+
+test('an exchange whose answer is cut off fails', async () => {
+  answer = (response) => {
+    response.writeHead(200, { 'content-length': '9' });
+    response.write('a', () => response.destroy());
+  };
+  expect(await outcome(ask('/'))).toBe('UND_ERR_SOCKET');
+});
+
+test('an exchange that may not start is not sent', async () => {
+  const refuse = () => {
+    throw new Error('the term is over');
+  };
+  expect([await outcome(ask('/no', undefined, refuse)), await outcome(ask('/next'))]).toEqual([
+    'the term is over',
+    '200 ok',
+  ]);
+  expect(came).toEqual(['/next']);
+});
+
+test('an exchange ends at once with its signal, whether it is under way, waits for a connection, or comes too late', async () => {
+  answer = () => {};
+  const stop = new AbortController();
+  const asked = [ask('/running', stop.signal), ask('/waiting', stop.signal)];
+  await eventually('the first to have come', () => came.length === 1);
+  stop.abort(new Error('ended'));
+  expect(await Promise.all([...asked, ask('/late', stop.signal)].map(outcome))).toEqual(['ended', 'ended', 'ended']);
+  answer = (response) => response.end('ok');
+  expect(await outcome(ask('/next'))).toBe('200 ok');
+  expect(came).toEqual(['/running', '/next']);
+  await eventually('the connection of the first to have been cut', () => cut === 1);
+});
