@@ -70,7 +70,8 @@ function rows({ many, stock, foreign }: Sizes) {
     },
     bound: {
       what: 'operator to bare loop, without any time of the operator',
-      meaning: 'The quotient of these two: what an operator would reach here that takes no processor time at all.',
+      meaning:
+        'The quotient of these two: what an operator would reach that asks the same and takes no processor time.',
       unit: '',
       digits: 2,
     },
