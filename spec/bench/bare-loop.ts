@@ -1,25 +1,50 @@
-import { awsAssumeRoles } from '../../lib/api/aws-assume-role.ts';
+import { type AWSAssumeRole, awsAssumeRoles } from '../../lib/api/aws-assume-role.ts';
 import { systemClock as clock, rfc3339 } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
-import { secrets } from '../../lib/kube/objects.ts';
+import { type OwnerReference, secrets } from '../../lib/kube/objects.ts';
 import { inParallel } from '../support/parallel.ts';
 import { type Cluster, CONCURRENCY, objectOf } from './cluster.ts';
 
+/** What a bare loop writes beside the object. */
+export interface Contents {
+  data: Record<string, string>;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  ownerReferences: OwnerReference[];
+  status: object;
+}
+
 /**
  * The limit that an operator cannot pass: per object one create, one Secret and one status write, and nothing else; no
- * watch, no AWS. Gives objects a second.
+ * watch, no AWS. The least that could be written, unless other contents are given. Gives objects a second.
  */
-export async function bareLoop({ client }: Cluster, namespace: string, names: readonly string[]): Promise<number> {
+export async function bareLoop(
+  { client }: Cluster,
+  namespace: string,
+  names: readonly string[],
+  { data, labels, annotations, ownerReferences, status }: Contents = least,
+): Promise<number> {
   const start = clock.monotonic();
   await inParallel(names, CONCURRENCY, async (name) => {
     const { metadata } = await client.create(awsAssumeRoles, objectOf(namespace, name));
-    const secret: Secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, data: secretData };
+    const uid = metadata.uid ?? '';
+    const owners = ownerReferences.map((owner) => ({ ...owner, name, uid }));
+    const own = { name, namespace, labels, annotations, ownerReferences: owners };
+    const secret: Secret = { apiVersion: 'v1', kind: 'Secret', metadata: own, data };
     await client.create(secrets, secret);
-    const ref = { namespace, name };
-    const version = metadata.resourceVersion;
-    await client.patchStatus(awsAssumeRoles, ref, metadata.uid ?? '', status, { resourceVersion: version });
+    await client.patchStatus(awsAssumeRoles, { namespace, name }, uid, status, {
+      resourceVersion: metadata.resourceVersion,
+    });
   });
   return (names.length * 1000) / (clock.monotonic() - start);
+}
+
+/** What the operator has written for an object, to be written again. */
+export async function contentsOf({ client }: Cluster, namespace: string, name: string): Promise<Contents> {
+  const { metadata, data = {} } = await client.get<Secret>(secrets, { namespace, name });
+  const { labels = {}, annotations = {}, ownerReferences = [] } = metadata;
+  const { status = {} } = await client.get<AWSAssumeRole>(awsAssumeRoles, { namespace, name });
+  return { data, labels, annotations, ownerReferences, status };
 }
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -29,7 +54,6 @@ const secretData = {
   awsSecretAccessKey: base64('s'.repeat(40)),
   awsSessionToken: base64('t'.repeat(400)),
 };
-/** As large as the operator's. */
 const condition = (type: string) => ({
   type,
   status: 'True',
@@ -38,7 +62,7 @@ const condition = (type: string) => ({
   lastTransitionTime: rfc3339(0),
   observedGeneration: 1,
 });
-const status = {
+const leastStatus = {
   observedGeneration: 1,
   health: { status: 'Healthy' },
   phase: 'Ready',
@@ -46,3 +70,4 @@ const status = {
   expiresAt: rfc3339(0),
   conditions: ['Ready', 'Refreshed', 'Granted'].map(condition),
 };
+const least: Contents = { data: secretData, labels: {}, annotations: {}, ownerReferences: [], status: leastStatus };

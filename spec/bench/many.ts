@@ -1,4 +1,4 @@
-import { bareLoop } from './bare-loop.ts';
+import { bareLoop, contentsOf } from './bare-loop.ts';
 import { namesOf } from './cluster.ts';
 import type { FigureName } from './figures.ts';
 import type { Ground } from './ground.ts';
@@ -8,6 +8,8 @@ import { percentile, vend } from './vend.ts';
 type Name = Extract<
   FigureName,
   | 'bareRate'
+  | 'sameRate'
+  | 'sameRatio'
   | 'rate'
   | 'ratio'
   | 'bareOthers'
@@ -39,8 +41,13 @@ export async function many(ground: Ground, namespace: string, count: number): Pr
   const { cpuSeconds, peakMib } = await whenQuiet(operator.process);
   const [after, callsAfter] = [await cluster.writes(), await sts.assumeRoleCalls()];
   await operator.process.stop();
+  const contents = await contentsOf(cluster, namespace, 'many-0');
+  await cluster.createNamespace(`same-${namespace}`);
+  const sameRate = await bareLoop(cluster, `same-${namespace}`, namesOf('same', count), contents);
   return {
     bareRate,
+    sameRate,
+    sameRatio: perSecond / sameRate,
     rate: perSecond,
     ratio: perSecond / bareRate,
     bareOthers: (bareOthers * 1000) / count,

@@ -31,7 +31,7 @@ ${MACHINE}${machine}
 ${figures.map(row).join('\n')}
 
 The figures about objects that are created at once are medians of three rounds. A round is a bare loop and then a new process
-of the operator; so the ratio is of two things that were measured within seconds.
+of the operator, and a bare loop with what that has written; so the ratios are of things that were measured within seconds.
 
 ## What the figures mean
 
