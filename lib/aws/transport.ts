@@ -14,18 +14,16 @@ const CALL_TIMEOUT_MS = 20_000;
 /** Shorter than the idle time after which AWS closes a connection, so that no request goes out on a dying one. */
 const IDLE_SOCKET_MS = 4_000;
 
-/** An answer and what came with it. */
-export interface Answer<Output> {
-  output: Output;
-  /** Server time of the answer, milliseconds since 1970; the corrected local time where the header is missing. */
-  date: number;
-  requestId: string | undefined;
-}
-
 /** An output and the id of its request. */
 export interface Received<Output> {
   output: Output;
   requestId: string | undefined;
+}
+
+/** What was received, and when. */
+export interface Answer<Output> extends Received<Output> {
+  /** Server time of the answer, milliseconds since 1970; the corrected local time where the header is missing. */
+  date: number;
 }
 
 export interface Call<Output> {
