@@ -116,7 +116,7 @@ const controllerFlagList = [
     name: 'concurrency',
     value: 'number',
     env: 'ROLEVEND_CONCURRENCY',
-    default: '32',
+    default: '64',
     description: 'objects that are worked on at the same time',
     accepts: 'a whole number from 1 to 1000',
     parse: (text) => integer(text, 1, 1000),

@@ -30,6 +30,30 @@ export function gauge(
   );
 }
 
+/** One series of a metric. */
+export interface Series {
+  labels: Record<string, string>;
+  value: number;
+}
+
+/**
+ * A gauge whose series are made while somebody reads them, so that thousands of them take neither memory nor time
+ * meanwhile. At each further use the gauge of that name gets these series, too.
+ */
+export function computedGauge(metrics: Metrics, options: MetricOptions, series: () => Series[]): void {
+  const known = existing<ComputedGauge>(metrics, options.name);
+  const computed = known ?? new ComputedGauge({ ...plain(options), registers: [metrics] });
+  computed.sources.push(series);
+}
+
+class ComputedGauge extends Gauge<string> {
+  readonly sources: (() => Series[])[] = [];
+
+  override async get() {
+    return { ...(await super.get()), values: this.sources.flatMap((series) => series()) };
+  }
+}
+
 /** The histogram of that name, made at its first use. `buckets` are in the metric's unit. */
 export function histogram(metrics: Metrics, options: MetricOptions & { buckets: number[] }): Histogram<string> {
   return (

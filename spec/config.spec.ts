@@ -25,7 +25,7 @@ describe('the configuration', () => {
       metricsBindAddress: ':8080',
       healthProbeBindAddress: ':8081',
       region: 'eu-west-1',
-      concurrency: 32,
+      concurrency: 64,
       stsQps: 200,
       stsBurst: 500,
       stsWebIdentityQps: 20,

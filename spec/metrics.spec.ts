@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { counter, createMetrics, gauge, histogram } from '../lib/metrics.ts';
+import { computedGauge, counter, createMetrics, gauge, histogram } from '../lib/metrics.ts';
 
 const named = { name: 'rolevend_test_total', help: 'For a test.' };
 
@@ -40,6 +40,18 @@ describe('metrics', () => {
     expect(make()).toBe(make());
     age = 7;
     expect(await metrics.metrics()).toContain('age_seconds 7');
+  });
+
+  it('can be as many series as there are at the moment, from all that have some', async () => {
+    const metrics = createMetrics();
+    const sizes = new Map([['a', 1]]);
+    const size = { name: 'size', help: 'Size.', labelNames: ['of'] };
+    computedGauge(metrics, size, () => [...sizes].map(([of, value]) => ({ labels: { of }, value })));
+    computedGauge(metrics, size, () => [{ labels: { of: 'other' }, value: 9 }]);
+    sizes.set('b', 2);
+    sizes.delete('a');
+    const text = ['# HELP size Size.', '# TYPE size gauge', 'size{of="b"} 2', 'size{of="other"} 9', ''].join('\n');
+    expect(await metrics.metrics()).toBe(text);
   });
 
   it('hold a gauge that is set', async () => {

@@ -1,13 +1,29 @@
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
-import { type Counter, counter, type Gauge, gauge, type Histogram, histogram, type Metrics } from '../../metrics.ts';
+import { keyOf } from '../../kube/objects.ts';
+import {
+  type Counter,
+  computedGauge,
+  counter,
+  type Histogram,
+  histogram,
+  type Metrics,
+  type Series,
+} from '../../metrics.ts';
 import type { SessionRecord } from './session-record.ts';
+
+/** What the series of one object tell. Times are milliseconds since 1970. */
+interface Told {
+  labels: Record<'namespace' | 'name', string>;
+  expiresAt: number;
+  issuedAt: number;
+  overdueMs: number;
+  packedPolicySizePercent: number | undefined;
+}
 
 /** The figures of this controller. */
 export class VendingMetrics {
-  readonly #expiry: Gauge<string>;
-  readonly #issued: Gauge<string>;
-  readonly #packed: Gauge<string>;
-  readonly #overdue: Gauge<string>;
+  /** By namespace and name. */
+  readonly #told = new Map<string, Told>();
   readonly #refreshes: Counter<string>;
   readonly #duration: Histogram<string>;
   readonly #drift: Counter<string>;
@@ -16,12 +32,25 @@ export class VendingMetrics {
   /** `perObject` false leaves out the series that exist once per AWSAssumeRole. */
   constructor(metrics: Metrics, perObject: boolean) {
     const labelNames = ['namespace', 'name'];
-    const series = (name: string, help: string) => gauge(metrics, { name: `rolevend_${name}`, help, labelNames });
+    const series = (name: string, help: string, value: (told: Told) => number | undefined) =>
+      computedGauge(metrics, { name: `rolevend_${name}`, help, labelNames }, () => this.#series(value));
     this.#perObject = perObject;
-    this.#expiry = series('credential_expiry_timestamp_seconds', 'When what the Secret holds expires.');
-    this.#issued = series('credential_issued_timestamp_seconds', 'When what the Secret holds was issued.');
-    this.#packed = series('packed_policy_size_percent', 'Use of the space for session policies and tags.');
-    this.#overdue = series('refresh_overdue_seconds', 'How far a refresh is behind its due time.');
+    series(
+      'credential_expiry_timestamp_seconds',
+      'When what the Secret holds expires.',
+      ({ expiresAt }) => expiresAt / 1000,
+    );
+    series(
+      'credential_issued_timestamp_seconds',
+      'When what the Secret holds was issued.',
+      ({ issuedAt }) => issuedAt / 1000,
+    );
+    series(
+      'packed_policy_size_percent',
+      'Use of the space for session policies and tags.',
+      ({ packedPolicySizePercent }) => packedPolicySizePercent,
+    );
+    series('refresh_overdue_seconds', 'How far a refresh is behind its due time.', ({ overdueMs }) => overdueMs / 1000);
     this.#refreshes = counter(metrics, {
       name: 'rolevend_refresh_total',
       help: 'Issues and refreshes by result (success, failure) and reason.',
@@ -51,20 +80,20 @@ export class VendingMetrics {
   /** `overdueMs` is how far `now` is behind the due time, at least 0. */
   observe(object: AWSAssumeRole, record: SessionRecord | undefined, overdueMs: number): void {
     if (!this.#perObject || record === undefined) return;
-    const labels = labelsOf(object.metadata.namespace, object.metadata.name);
-    this.#expiry.set(labels, record.expiresAt / 1000);
-    this.#issued.set(labels, record.issuedAt / 1000);
-    this.#overdue.set(labels, overdueMs / 1000);
-    if (record.packedPolicySizePercent !== undefined) this.#packed.set(labels, record.packedPolicySizePercent);
+    const labels = { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
+    const { expiresAt, issuedAt, packedPolicySizePercent } = record;
+    this.#told.set(keyOf(object), { labels, expiresAt, issuedAt, overdueMs, packedPolicySizePercent });
   }
 
   /** The series of an object end with it. */
   forget(namespace: string | undefined, name: string): void {
-    const labels = labelsOf(namespace, name);
-    for (const series of [this.#expiry, this.#issued, this.#overdue, this.#packed]) series.remove(labels);
+    this.#told.delete(keyOf({ namespace, name }));
   }
-}
 
-function labelsOf(namespace: string | undefined, name: string) {
-  return { namespace: namespace ?? '', name };
+  #series(pick: (told: Told) => number | undefined): Series[] {
+    return [...this.#told.values()].flatMap((told) => {
+      const value = pick(told);
+      return value === undefined ? [] : [{ labels: told.labels, value }];
+    });
+  }
 }

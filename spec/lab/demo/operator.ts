@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../../support/eventually.ts';
 import { type GuardedProcess, startGuarded } from '../guard.ts';
+import { readImage } from '../image.ts';
 import { exists } from '../install/cache.ts';
 import { freePort } from '../ports.ts';
 
 const BUNDLE = fileURLToPath(new URL('../../../dist/rolevend.mjs', import.meta.url));
 const READY_LIMIT_MS = 20_000;
 
-/** The operator as its users run it: one process of the bundled file. */
+/** The operator as its users run it: one process of the bundled file, with the settings of Node that the image has. */
 export interface OperatorProcess {
   process: GuardedProcess;
   /** Where /metrics, /healthz and /readyz are. */
@@ -38,9 +39,10 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
   await mkdir(home, { recursive: true });
   const addresses = [`--metrics-bind-address=${address}`, `--health-probe-bind-address=${address}`];
   const flags = [`--kubeconfig=${options.kubeconfig}`, '--log-format=text', ...addresses, ...(options.flags ?? [])];
+  const settings = (await readImage()).entrypoint.slice(1, -1);
   const operator = startGuarded({
     name: 'rolevend',
-    command: [process.execPath, BUNDLE, 'controller', ...flags],
+    command: [process.execPath, ...settings, BUNDLE, 'controller', ...flags],
     logFile: join(home, 'log'),
     env: { PATH: process.env.PATH, HOME: home, ...options.aws },
   });
