@@ -1,6 +1,7 @@
 import { type AWSAssumeRole, awsAssumeRoles } from '../../lib/api/aws-assume-role.ts';
-import { systemClock as clock, rfc3339 } from '../../lib/clock.ts';
+import { rfc3339 } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
+import type { KubeClient } from '../../lib/kube/client.ts';
 import { type OwnerReference, secrets } from '../../lib/kube/objects.ts';
 import { inParallel } from '../support/parallel.ts';
 import { type Cluster, CONCURRENCY, objectOf } from './cluster.ts';
@@ -16,15 +17,14 @@ export interface Contents {
 
 /**
  * The limit that an operator cannot pass: per object one create, one Secret and one status write, and nothing else; no
- * watch, no AWS. The least that could be written, unless other contents are given. Gives objects a second.
+ * watch, no AWS.
  */
 export async function bareLoop(
-  { client }: Cluster,
+  client: KubeClient,
   namespace: string,
   names: readonly string[],
-  { data, labels, annotations, ownerReferences, status }: Contents = least,
-): Promise<number> {
-  const start = clock.monotonic();
+  { data, labels, annotations, ownerReferences, status }: Contents,
+): Promise<void> {
   await inParallel(names, CONCURRENCY, async (name) => {
     const { metadata } = await client.create(awsAssumeRoles, objectOf(namespace, name));
     const uid = metadata.uid ?? '';
@@ -36,7 +36,6 @@ export async function bareLoop(
       resourceVersion: metadata.resourceVersion,
     });
   });
-  return (names.length * 1000) / (clock.monotonic() - start);
 }
 
 /** What the operator has written for an object, to be written again. */
@@ -70,4 +69,11 @@ const leastStatus = {
   expiresAt: rfc3339(0),
   conditions: ['Ready', 'Refreshed', 'Granted'].map(condition),
 };
-const least: Contents = { data: secretData, labels: {}, annotations: {}, ownerReferences: [], status: leastStatus };
+/** The least that could be written. */
+export const leastContents: Contents = {
+  data: secretData,
+  labels: {},
+  annotations: {},
+  ownerReferences: [],
+  status: leastStatus,
+};

@@ -27,11 +27,9 @@ export interface Writes {
   statuses: number;
 }
 
-/** Connects. There is no watch until `watchNamespace`. */
+/** Connects. */
 export function openCluster(plane: ControlPlane): Cluster {
-  const log = createLogger({ level: 'error' });
-  const connection = loadConnection({ kubeconfig: plane.kubeconfig, clock, log });
-  const client = new KubeClient({ connection, clock, metrics: createMetrics() });
+  const { client, close } = openClient(plane.kubeconfig);
   return {
     client,
     writes: async () => writesIn(String((await plane.request('GET', '/metrics')).body)),
@@ -39,8 +37,15 @@ export function openCluster(plane: ControlPlane): Cluster {
       const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
       await client.create(namespaces, namespace);
     },
-    close: () => connection.close(),
+    close,
   };
+}
+
+/** A client alone. */
+export function openClient(kubeconfig: string): Pick<Cluster, 'client' | 'close'> {
+  const connection = loadConnection({ kubeconfig, clock, log: createLogger({ level: 'error' }) });
+  const client = new KubeClient({ connection, clock, metrics: createMetrics() });
+  return { client, close: () => connection.close() };
 }
 
 /** Reads the API server's own count of its requests. */

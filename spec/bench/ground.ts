@@ -3,7 +3,6 @@ import { type OperatorProcess, startOperatorProcess } from '../lab/demo/operator
 import { type ControlPlane, startControlPlane, temporaryDirectory } from '../lab/index.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { type Sts, startSts } from './sts.ts';
-import { cpuSecondsOf, pidOf } from './usage.ts';
 
 /** Everything that a measurement needs. */
 export interface Ground {
@@ -18,8 +17,6 @@ export interface Ground {
     namespaces: readonly string[],
     leaseNamespace?: string,
   ): Promise<{ operator: OperatorProcess; readyMs: number }>;
-  /** Seconds of processor time that all but operators have used so far: control plane, stand-in and this process. */
-  cpuSeconds(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -49,11 +46,6 @@ export async function openGround(): Promise<Ground> {
       });
       operators.push(operator);
       return { operator, readyMs: clock.monotonic() - startedAt };
-    },
-    async cpuSeconds() {
-      const parts = await Promise.all(plane.processGroups().map(pidOf));
-      const used = await Promise.all([...parts, sts.pid, process.pid].map(cpuSecondsOf));
-      return used.reduce((sum, seconds) => sum + seconds, 0);
     },
     async close() {
       await Promise.all(operators.map(({ process }) => process.stop()));

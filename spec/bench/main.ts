@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { type Contents, contentsOf } from './bare-loop.ts';
 import { namesOf } from './cluster.ts';
 import { type Figure, type FigureName, figuresFor, fullSizes, isMet, type Sizes, told, toldTarget } from './figures.ts';
 import { type Ground, openGround } from './ground.ts';
@@ -14,38 +15,35 @@ import { stock } from './stock.ts';
 import { vend } from './vend.ts';
 
 const PAGE = 'docs/benchmarks.md';
-const ROUNDS = 3;
 
 type Values = Record<FigureName, number>;
 
 /** Measures everything, one thing after the other. */
 async function measure(ground: Ground, sizes: Sizes): Promise<Values> {
   const namespaces = namesOf('vending', Math.round(sizes.stock / sizes.many));
+  const contents = await contentsOfOne(ground, 'sample');
   const rounds: Awaited<ReturnType<typeof many>>[] = [];
-  for (const namespace of namespaces.slice(0, ROUNDS)) {
+  for (const [index, namespace] of namespaces.entries()) {
     note(`round in ${namespace}`);
-    rounds.push(await many(ground, namespace, sizes.many));
+    rounds.push(await many(ground, { namespace, count: sizes.many, contents, isOperatorFirst: index % 2 === 0 }));
   }
   const exact = { stsCalls: sizes.many, secretWrites: sizes.many };
   const ofMany = medians(rounds, exact);
-  note(`more objects, up to ${sizes.stock}`);
-  const ofSingle = await fill(ground, namespaces, sizes.many);
-  note(`restart, and ${sizes.foreign} Secrets of others`);
+  note('one object at a time');
+  const ofSingle = await single(ground, 'alone');
+  note(`restart with ${sizes.stock} objects, and ${sizes.foreign} Secrets of others`);
   const ofStock = await stock(ground, namespaces, sizes.stock, sizes.foreign);
   note('change of the leader');
   return { ...ofMany, ...ofSingle, ...ofStock, ...(await handover(ground, 'led')) };
 }
 
-/** Brings the namespaces that had no round to as many objects as the others have, and measures single ones meanwhile. */
-async function fill(ground: Ground, namespaces: readonly string[], count: number): Promise<Record<'single', number>> {
-  const { cluster } = ground;
-  const rest = namespaces.slice(ROUNDS);
-  for (const namespace of [...rest, 'alone']) await cluster.createNamespace(namespace);
-  const { operator } = await ground.startOperator([...rest, 'alone']);
-  const ofSingle = await single(ground, 'alone');
-  for (const namespace of rest) await vend(cluster, namespace, namesOf('many', count));
+/** What the operator writes for an object. */
+async function contentsOfOne(ground: Ground, namespace: string): Promise<Contents> {
+  await ground.cluster.createNamespace(namespace);
+  const { operator } = await ground.startOperator([namespace]);
+  await vend(ground, namespace, [namespace]);
   await operator.process.stop();
-  return ofSingle;
+  return await contentsOf(ground.cluster, namespace, namespace);
 }
 
 /** Prints all figures. Gives what is wrong, a line each: counts that have to be exact and are not. */

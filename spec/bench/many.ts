@@ -1,60 +1,69 @@
-import { bareLoop, contentsOf } from './bare-loop.ts';
+import { type Contents, leastContents } from './bare-loop.ts';
 import { namesOf } from './cluster.ts';
 import type { FigureName } from './figures.ts';
 import type { Ground } from './ground.ts';
+import { runLoop } from './loop.ts';
 import { whenQuiet } from './usage.ts';
-import { percentile, vend } from './vend.ts';
+import { latencies, percentile, vend } from './vend.ts';
 
-type Name = Extract<
+type RateName = Extract<FigureName, 'bareRate' | 'rate' | 'ratio' | 'leastRate' | 'leastRatio'>;
+type CostName = Extract<
   FigureName,
-  | 'bareRate'
-  | 'sameRate'
-  | 'sameRatio'
-  | 'rate'
-  | 'ratio'
-  | 'bareOthers'
-  | 'others'
-  | 'bound'
-  | 'median'
-  | 'slowest'
-  | 'stsCalls'
-  | 'secretWrites'
-  | 'statusWrites'
-  | 'cpu'
-  | 'peak'
+  'median' | 'slowest' | 'stsCalls' | 'secretWrites' | 'statusWrites' | 'cpu' | 'peak'
 >;
 
-/** One round: so many objects at once, by a bare loop and then by a new process of the operator. */
-export async function many(ground: Ground, namespace: string, count: number): Promise<Record<Name, number>> {
+/** One round of the measurements of many objects at once. */
+export interface Round {
+  namespace: string;
+  /** How many objects. */
+  count: number;
+  /** What the operator writes for an object. */
+  contents: Contents;
+  /** Whether the operator comes before the bare loop: what is measured later may find a slower API server. */
+  isOperatorFirst: boolean;
+}
+
+/** Measures bare loops and the operator, which has a new process for each of two measurements. */
+export async function many(ground: Ground, round: Round): Promise<Record<RateName | CostName, number>> {
+  return { ...(await rates(ground, round)), ...(await costs(ground, `timed-${round.namespace}`, round.count)) };
+}
+
+/** The operator and the bare loops, right one after the other. */
+async function rates(
+  ground: Ground,
+  { namespace, count, contents, isOperatorFirst }: Round,
+): Promise<Record<RateName, number>> {
+  const { cluster } = ground;
+  for (const kind of ['least-', 'bare-', '']) await cluster.createNamespace(`${kind}${namespace}`);
+  const bare = () => bareRateIn(ground, `bare-${namespace}`, count, contents);
+  const leastRate = await bareRateIn(ground, `least-${namespace}`, count, leastContents);
+  const bareBefore = isOperatorFirst ? undefined : await bare();
+  const { operator } = await ground.startOperator([namespace]);
+  const rate = await vend(ground, namespace, namesOf('many', count));
+  await operator.process.stop();
+  const bareRate = bareBefore ?? (await bare());
+  return { bareRate, rate, ratio: rate / bareRate, leastRate, leastRatio: rate / leastRate };
+}
+
+/** Objects a second. */
+async function bareRateIn({ plane }: Ground, namespace: string, count: number, contents: Contents): Promise<number> {
+  const names = namesOf('bare', count);
+  const { start, end } = await runLoop({ kubeconfig: plane.kubeconfig, namespace, names, contents });
+  return (count * 1000) / (end - start);
+}
+
+async function costs(ground: Ground, namespace: string, count: number): Promise<Record<CostName, number>> {
   const { cluster, sts } = ground;
-  const bare = `bare-${namespace}`;
-  await cluster.createNamespace(bare);
-  const atFirst = await ground.cpuSeconds();
-  const bareRate = await bareLoop(cluster, bare, namesOf('bare', count));
-  const bareOthers = (await ground.cpuSeconds()) - atFirst;
   await cluster.createNamespace(namespace);
   const { operator } = await ground.startOperator([namespace]);
   const [writes, calls] = [await cluster.writes(), await sts.assumeRoleCalls()];
-  const before = await ground.cpuSeconds();
-  const { perSecond, latencies } = await vend(cluster, namespace, namesOf('many', count));
-  const others = (await ground.cpuSeconds()) - before;
+  const times = await latencies(cluster, namespace, namesOf('timed', count));
   const { cpuSeconds, peakMib } = await whenQuiet(operator.process);
   const [after, callsAfter] = [await cluster.writes(), await sts.assumeRoleCalls()];
   await operator.process.stop();
-  const contents = await contentsOf(cluster, namespace, 'many-0');
-  await cluster.createNamespace(`same-${namespace}`);
-  const sameRate = await bareLoop(cluster, `same-${namespace}`, namesOf('same', count), contents);
   return {
-    bareRate,
-    sameRate,
-    sameRatio: perSecond / sameRate,
-    rate: perSecond,
-    ratio: perSecond / bareRate,
-    bareOthers: (bareOthers * 1000) / count,
-    others: (others * 1000) / count,
-    bound: bareOthers / others,
-    median: percentile(latencies, 50) / 1000,
-    slowest: percentile(latencies, 99) / 1000,
+    median: percentile(times, 50) / 1000,
+    slowest: percentile(times, 99) / 1000,
     stsCalls: callsAfter - calls,
     secretWrites: after.secrets - writes.secrets,
     statusWrites: after.statuses - writes.statuses,

@@ -1,7 +1,8 @@
 // A stand-in for STS, as a process of its own. It answers every AssumeRole and GetCallerIdentity in 20 ms with what the
 // real one answers, and checks nothing: no signature, no policy. It stands in because the laboratory's AWS, which checks
 // all that, uses the same cores as what is measured and under load answers in tens of milliseconds: the figures would be
-// its own. Its parent is told the port first, and then the calls by action whenever it sends a message.
+// its own. Its parent is told the port first, and then for each number that it sends, how many calls of AssumeRole there
+// were, as soon as there are so many.
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +15,15 @@ const ACCOUNT = '111122223333';
 /** As long as the real ones; the same for all, since every new one would cost time of what is measured. */
 const [SECRET, TOKEN] = [30, 300].map((bytes) => randomBytes(bytes).toString('base64'));
 
-const calls: Record<string, number> = {};
+let calls = 0;
+/** The number of calls that the parent waits for. */
+let awaited: number | undefined;
+
+function tellCalls(): void {
+  if (awaited === undefined || calls < awaited) return;
+  awaited = undefined;
+  process.send?.(calls);
+}
 
 const answers: Record<string, (input: URLSearchParams) => string> = {
   GetCallerIdentity: () =>
@@ -47,15 +56,20 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     const input = new URLSearchParams(body);
     const action = input.get('Action') ?? '';
-    calls[action] = (calls[action] ?? 0) + 1;
+    if (action === 'AssumeRole') calls += 1;
+    tellCalls();
     const answer = answers[action];
     clock.after(ANSWER_MS, () => {
-      response.writeHead(answer ? 200 : 400, { 'content-type': 'text/xml' });
-      response.end(xml(action, answer?.(input) ?? ''));
+      const text = xml(action, answer?.(input) ?? '');
+      response.writeHead(answer ? 200 : 400, { 'content-type': 'text/xml', 'content-length': text.length });
+      response.end(text);
     });
   });
 });
 server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
-process.on('message', () => process.send?.(calls));
+process.on('message', (count: number) => {
+  awaited = count;
+  tellCalls();
+});
 process.on('disconnect', () => process.exit(0));

@@ -8,9 +8,8 @@ const PROGRAM = fileURLToPath(new URL('sts-stand-in.ts', import.meta.url));
 export interface Sts {
   /** The variables with which a process finds it. */
   environment: Record<string, string>;
-  pid: number;
-  /** AssumeRole calls so far. */
-  assumeRoleCalls(): Promise<number>;
+  /** AssumeRole calls so far, as soon as there are so many. Not to be asked again before it has answered. */
+  assumeRoleCalls(atLeast?: number): Promise<number>;
   stop(): void;
 }
 
@@ -20,7 +19,6 @@ export async function startSts(): Promise<Sts> {
   const answer = async <T>() => (await once(child, 'message'))[0] as T;
   const port = await answer<number>();
   return {
-    pid: child.pid ?? 0,
     environment: {
       AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
       AWS_REGION: 'eu-central-1',
@@ -28,9 +26,9 @@ export async function startSts(): Promise<Sts> {
       AWS_SECRET_ACCESS_KEY: 'stand-in',
       AWS_EC2_METADATA_DISABLED: 'true',
     },
-    async assumeRoleCalls() {
-      child.send('calls');
-      return (await answer<Record<string, number>>())['AssumeRole'] ?? 0;
+    assumeRoleCalls(atLeast = 0) {
+      child.send(atLeast);
+      return answer<number>();
     },
     stop: () => child.disconnect(),
   };

@@ -28,7 +28,7 @@ export async function usageOf(guarded: GuardedProcess): Promise<Usage> {
 }
 
 /** Seconds of processor time that the process has used since its start. */
-export async function cpuSecondsOf(pid: number): Promise<number> {
+async function cpuSecondsOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   // The name of the program, which may hold spaces, is in parentheses before these.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
