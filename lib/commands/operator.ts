@@ -77,7 +77,7 @@ export class Operator {
   constructor(options: OperatorOptions) {
     const { connection, clock, log, metrics, aws } = options;
     this.#o = options;
-    this.#leaseClient = new KubeClient({ connection, clock, metrics });
+    this.#leaseClient = new KubeClient({ connection, clock, metrics, purpose: 'lease' });
     this.#client = new KubeClient({ connection, clock, metrics, beforeWrite: () => this.#fence() });
     this.#aws = connectAws({ aws, clock, log, metrics });
     this.#watches = new Watches({ client: this.#client, clock, log, metrics });

@@ -11,7 +11,7 @@ import { type ClusterConfig, invalidConfig, readKubeconfig, readMaterial } from 
 export interface Connection {
   /** URL of the API server. */
   readonly server: string;
-  /** Connections for short requests and for watches are kept apart, so that neither waits for the other. */
+  /** Connections for requests, for watches and for the Lease are kept apart, so that none waits for another. */
   dispatcher(purpose: Purpose): Dispatcher;
   /**
    * What each request carries. Ask for it before each request: it renews the login when that is due. Rejects with the
@@ -32,7 +32,10 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-export type Purpose = 'request' | 'watch';
+const purposes = ['request', 'watch', 'lease'] as const;
+
+/** What connections are for. */
+export type Purpose = (typeof purposes)[number];
 
 /** Where a Pod finds its API server. */
 export interface InCluster {
@@ -114,7 +117,7 @@ class ClusterConnection implements Connection {
     this.#readAt = clock.monotonic();
     this.#openedAt = this.#readAt;
     this.#tls = this.#files.tls;
-    this.#current = this.#open(this.#tls);
+    this.#current = this.#open(purposes) as Record<Purpose, Agent>;
   }
 
   dispatcher(purpose: Purpose): Dispatcher {
@@ -138,7 +141,7 @@ class ClusterConnection implements Connection {
   /** Many requests that fail at a time open new connections once. */
   reconnect(sentAt: number): void {
     if (sentAt < this.#openedAt) return;
-    this.#replace({ request: this.#agent(this.#tls, maxConnections) });
+    this.#replace(['request', 'lease']);
   }
 
   async close(): Promise<void> {
@@ -162,13 +165,13 @@ class ClusterConnection implements Connection {
   #use(tls: Tls): void {
     const used = this.#tls;
     this.#tls = tls;
-    if (tls !== used && !isDeepStrictEqual(tls, used)) this.#replace(this.#open(tls));
+    if (tls !== used && !isDeepStrictEqual(tls, used)) this.#replace(purposes);
   }
 
   /** Requests that run end on the old connections, which then close. */
-  #replace(agents: Partial<Record<Purpose, Agent>>): void {
-    const old = (Object.keys(agents) as Purpose[]).map((purpose) => this.#current[purpose]);
-    this.#current = { ...this.#current, ...agents };
+  #replace(replaced: readonly Purpose[]): void {
+    const old = replaced.map((purpose) => this.#current[purpose]);
+    this.#current = { ...this.#current, ...this.#open(replaced) };
     this.#openedAt = this.#options.clock.monotonic();
     for (const agent of old) {
       const forget = () => this.#agents.delete(agent);
@@ -176,12 +179,13 @@ class ClusterConnection implements Connection {
     }
   }
 
-  #open(tls: Tls): Record<Purpose, Agent> {
-    return { request: this.#agent(tls, maxConnections), watch: this.#agent(tls, null) };
+  #open(opened: readonly Purpose[]): Partial<Record<Purpose, Agent>> {
+    return Object.fromEntries(opened.map((purpose) => [purpose, this.#agent(purpose)]));
   }
 
-  #agent(tls: Tls, connections: number | null): Agent {
-    const connect = { ...tls, timeout: connectTimeoutMs };
+  #agent(purpose: Purpose): Agent {
+    const connect = { ...this.#tls, timeout: connectTimeoutMs };
+    const connections = purpose === 'request' ? maxConnections : null;
     const agent = new Agent({ allowH2: false, keepAliveTimeout: keepAliveMs, connections, connect });
     this.#agents.add(agent);
     return agent;

@@ -50,6 +50,8 @@ export interface RequestOptions {
    * connection. What it throws ends the call before anything is sent.
    */
   beforeWrite?: () => void;
+  /** Whose connections requests use that are no watches. Default `request`. */
+  purpose?: 'request' | 'lease';
 }
 
 /** Sends requests over a connection: deadlines, a second try after a 401, metrics and errors. */
@@ -142,9 +144,9 @@ export class Requests {
 
   /** Receives whole answers. The login may have opened new connections just before, so the way is asked for at the last moment. */
   #whole(call: Call): Receive<Answer> {
-    const { connection, beforeWrite = () => {} } = this.#options;
+    const { connection, beforeWrite = () => {}, purpose = 'request' } = this.#options;
     const mayStart = isRead(call) ? () => {} : beforeWrite;
-    return (request, signal) => exchange(connection.dispatcher('request'), request, signal, mayStart);
+    return (request, signal) => exchange(connection.dispatcher(purpose), request, signal, mayStart);
   }
 
   /** Receives answers whose bytes are read while they come. */

@@ -329,6 +329,24 @@ describe('a client', () => {
     await slow.close();
   });
 
+  it('does not wait for the answers of others where it is the one for the Lease', async () => {
+    const slow = await startFaultProxy(plane);
+    const { client, connection, clock, metrics } = await clientFor(plane, { server: slow.url });
+    const end = new AbortController();
+    const readings = Array.from({ length: CONNECTIONS }, () => {
+      slow.arm({ verb: 'list', resource: 'configmaps', fault: 'frozen' });
+      return failure(client.list(configMaps, { namespace: namespace.name, signal: end.signal }));
+    });
+    await eventually('all connections to be busy', () => slow.requests.length === CONNECTIONS);
+    const leaseClient = new KubeClient({ connection, clock, metrics, purpose: 'lease' });
+    const { metadata } = await leaseClient.create(secrets, secret(), { timeoutMs: 5_000 });
+    expect(metadata.name).toBe(secret().metadata.name);
+    end.abort(new Error('enough'));
+    await Promise.all(readings);
+    await connection.close();
+    await slow.close();
+  });
+
   it('asks before each write, and only then, whether writing is allowed', async () => {
     const fence = new RolevendError('another process leads', { code: 'LeaseLost', consequence: 'stop' });
     let allowed = true;

@@ -205,30 +205,31 @@ describe('a kubeconfig', () => {
       const caFile = await write('old', 'ca.crt');
       const connection = load({ inCluster: { host: 'localhost', port: '443', tokenFile, caFile } }, clock);
       await connection.headers(signal);
-      const before = [connection.dispatcher('request'), connection.dispatcher('watch')];
-      expect(before[0]).not.toBe(before[1]);
+      const ways = () => (['request', 'watch', 'lease'] as const).map((purpose) => connection.dispatcher(purpose));
+      const before = ways();
+      expect(new Set(before).size).toBe(3);
       await connection.refreshAuth(signal);
       await connection.headers(signal);
-      expect([connection.dispatcher('request'), connection.dispatcher('watch')]).toEqual(before);
+      expect(ways().filter((way) => before.includes(way))).toHaveLength(3);
       await write('new', 'ca.crt');
       await connection.refreshAuth(signal);
       await connection.headers(signal);
-      expect(before).not.toContain(connection.dispatcher('request'));
-      expect(before).not.toContain(connection.dispatcher('watch'));
+      expect(ways().filter((way) => before.includes(way))).toEqual([]);
       await connection.close();
     });
 
     it('opens new connections once for many requests that had no answer', async () => {
       const clock = new ManualClock();
       const connection = load({ kubeconfig: await write(config({})) }, clock);
-      const first = connection.dispatcher('request');
+      const ways = () => (['request', 'lease', 'watch'] as const).map((purpose) => connection.dispatcher(purpose));
+      const first = ways();
       const sentAt = clock.monotonic();
       await clock.advance(5_000);
       connection.reconnect(sentAt);
-      const second = connection.dispatcher('request');
+      const second = ways();
       connection.reconnect(sentAt);
-      expect(second).not.toBe(first);
-      expect(connection.dispatcher('request')).toBe(second);
+      expect(second.map((way, index) => way === first[index])).toEqual([false, false, true]);
+      expect(ways().map((way, index) => way === second[index])).toEqual([true, true, true]);
       await connection.close();
     });
 
