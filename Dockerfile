@@ -21,6 +21,7 @@ COPY --from=build /src/dist/rolevend.mjs /rolevend.mjs
 COPY --from=build /src/dist/sbom.cdx.json /sbom.cdx.json
 USER 65532:65532
 EXPOSE 8080 8081
-# The young generation cannot be given a size once the process runs; lib/commands/heap.ts says the rest.
-ENTRYPOINT ["/nodejs/bin/node", "--min-semi-space-size=4", "/rolevend.mjs"]
+# The young generation cannot be given a size once the process runs, and where memory is limited Node.js would make it smaller;
+# lib/commands/heap.ts says the rest.
+ENTRYPOINT ["/nodejs/bin/node", "--min-semi-space-size=4", "--max-semi-space-size=4", "/rolevend.mjs"]
 CMD ["controller"]

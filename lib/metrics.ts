@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, type GaugeConfiguration, Histogram, Registry } from 'prom-client';
 
 export type Metrics = Registry;
 export type { Counter, Gauge, Histogram } from 'prom-client';
@@ -37,20 +37,23 @@ export interface Series {
 }
 
 /**
- * A gauge whose series are made while somebody reads them, so that thousands of them take neither memory nor time
- * meanwhile. At each further use the gauge of that name gets these series, too.
+ * Adds a gauge whose series are made while somebody reads them, so that thousands of them take neither memory nor time
+ * meanwhile. @throws Error where there is a metric of that name
  */
-export function computedGauge(metrics: Metrics, options: MetricOptions, series: () => Series[]): void {
-  const known = existing<ComputedGauge>(metrics, options.name);
-  const computed = known ?? new ComputedGauge({ ...plain(options), registers: [metrics] });
-  computed.sources.push(series);
+export function addComputedGauge(metrics: Metrics, options: MetricOptions, series: () => Series[]): void {
+  new ComputedGauge({ ...plain(options), registers: [metrics] }, series);
 }
 
 class ComputedGauge extends Gauge<string> {
-  readonly sources: (() => Series[])[] = [];
+  readonly #series: () => Series[];
+
+  constructor(options: GaugeConfiguration<string>, series: () => Series[]) {
+    super(options);
+    this.#series = series;
+  }
 
   override async get() {
-    return { ...(await super.get()), values: this.sources.flatMap((series) => series()) };
+    return { ...(await super.get()), values: this.#series() };
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { computedGauge, counter, createMetrics, gauge, histogram } from '../lib/metrics.ts';
+import { addComputedGauge, counter, createMetrics, gauge, histogram } from '../lib/metrics.ts';
 
 const named = { name: 'rolevend_test_total', help: 'For a test.' };
 
@@ -42,16 +42,19 @@ describe('metrics', () => {
     expect(await metrics.metrics()).toContain('age_seconds 7');
   });
 
-  it('can be as many series as there are at the moment, from all that have some', async () => {
+  it('can be as many series as there are when they are read', async () => {
     const metrics = createMetrics();
     const sizes = new Map([['a', 1]]);
     const size = { name: 'size', help: 'Size.', labelNames: ['of'] };
-    computedGauge(metrics, size, () => [...sizes].map(([of, value]) => ({ labels: { of }, value })));
-    computedGauge(metrics, size, () => [{ labels: { of: 'other' }, value: 9 }]);
-    sizes.set('b', 2);
+    const add = () =>
+      addComputedGauge(metrics, size, () => [...sizes].map(([of, value]) => ({ labels: { of }, value })));
+    add();
+    const read = async () => (await metrics.metrics()).split('\n').filter((line) => line !== '');
+    expect(await read()).toEqual(['# HELP size Size.', '# TYPE size gauge', 'size{of="a"} 1']);
     sizes.delete('a');
-    const text = ['# HELP size Size.', '# TYPE size gauge', 'size{of="b"} 2', 'size{of="other"} 9', ''].join('\n');
-    expect(await metrics.metrics()).toBe(text);
+    sizes.set('b', 2).set('"\\\n', 3);
+    expect((await read()).slice(2)).toEqual(['size{of="b"} 2', 'size{of="\\"\\\\\\n"} 3']);
+    expect(add).toThrow('size has already been registered');
   });
 
   it('hold a gauge that is set', async () => {

@@ -8,6 +8,9 @@ import { isExpired, isForbidden, isNotFound, isTooNew, KubeError } from './error
 import { compareResourceVersions, type KubeObject, type Resource } from './objects.ts';
 import type { Change, Store } from './store.ts';
 
+/** Larger pages save little time, and their text and garbage stay as memory of the process. */
+export const defaultPageSize = 100;
+
 export interface ReflectorOptions<T extends KubeObject> {
   client: KubeClient;
   resource: Resource;
@@ -26,7 +29,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   metrics: Metrics;
   /** Default 3,600,000. */
   relistIntervalMs?: number;
-  /** Objects a page of a list. Default 100: larger ones save little time, and their text and garbage stay as memory of the process. */
+  /** Objects a page of a list. Default `defaultPageSize`. */
   pageSize?: number;
   /** Default 75,000; the server sends a bookmark each minute. */
   idleMs?: number;
@@ -189,7 +192,14 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #page(options: ListOptions, signal: AbortSignal): Promise<ObjectList<T>> {
-    const { client, resource, namespace, labelSelector, metadataOnly = false, pageSize = 100 } = this.#options;
+    const {
+      client,
+      resource,
+      namespace,
+      labelSelector,
+      metadataOnly = false,
+      pageSize = defaultPageSize,
+    } = this.#options;
     const query = { ...options, namespace, labelSelector, metadataOnly, limit: pageSize, signal };
     const page = await client.list<T>(resource, query);
     this.#lastEventAt = this.#options.clock.monotonic();

@@ -39,7 +39,7 @@ function rows({ many, stock, foreign }: Sizes) {
     bareRate: {
       what: `bare loop, ${n} objects`,
       meaning:
-        'A loop creates the object and writes the same Secret and status as the operator, each once, 32 objects at a time, with no watch and no AWS.',
+        'A loop creates the object and writes the same Secret and status as the operator, each once, 32 objects at a time (more at a time are no faster), with no watch and no AWS.',
       unit: 'objects/s',
       digits: 0,
     },

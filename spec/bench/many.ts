@@ -19,8 +19,6 @@ export interface Round {
   count: number;
   /** What the operator writes for an object. */
   contents: Contents;
-  /** Whether the operator comes before the bare loop: what is measured later may find a slower API server. */
-  isOperatorFirst: boolean;
 }
 
 /** Measures bare loops and the operator, which has a new process for each of two measurements. */
@@ -28,20 +26,17 @@ export async function many(ground: Ground, round: Round): Promise<Record<RateNam
   return { ...(await rates(ground, round)), ...(await costs(ground, `timed-${round.namespace}`, round.count)) };
 }
 
-/** The operator and the bare loops, right one after the other. */
-async function rates(
-  ground: Ground,
-  { namespace, count, contents, isOperatorFirst }: Round,
-): Promise<Record<RateName, number>> {
+/** The operator and the bare loops, right one after the other: one before it and one after it, since machines change. */
+async function rates(ground: Ground, { namespace, count, contents }: Round): Promise<Record<RateName, number>> {
   const { cluster } = ground;
-  for (const kind of ['least-', 'bare-', '']) await cluster.createNamespace(`${kind}${namespace}`);
-  const bare = () => bareRateIn(ground, `bare-${namespace}`, count, contents);
+  for (const kind of ['least-', 'before-', 'after-', '']) await cluster.createNamespace(`${kind}${namespace}`);
   const leastRate = await bareRateIn(ground, `least-${namespace}`, count, leastContents);
-  const bareBefore = isOperatorFirst ? undefined : await bare();
+  const before = await bareRateIn(ground, `before-${namespace}`, count, contents);
   const { operator } = await ground.startOperator([namespace]);
   const rate = await vend(ground, namespace, namesOf('many', count));
   await operator.process.stop();
-  const bareRate = bareBefore ?? (await bare());
+  const after = await bareRateIn(ground, `after-${namespace}`, count, contents);
+  const bareRate = (before + after) / 2;
   return { bareRate, rate, ratio: rate / bareRate, leastRate, leastRatio: rate / leastRate };
 }
 

@@ -30,11 +30,11 @@ ${MACHINE}${machine}
 | --- | --- | --- |
 ${figures.map(row).join('\n')}
 
-The figures about objects that are created at once are medians of five rounds. A round is a bare loop that writes little, and
-then a bare loop and a new process of the operator, of which now the one and now the other comes first, all right one after
-the other, so that the ratios are of things that were measured within seconds; at last another new process of the operator,
-for the other figures, whose Secrets the benchmark watches for. The bare loops, and what creates the objects for the operator,
-are new processes, too.
+The figures about objects that are created at once are medians of five rounds, ratios those of the rounds' ratios. A round is a
+bare loop that writes little, a bare loop, a new process of the operator and the bare loop once more, right one after the other,
+so that the ratios are of things that were measured within seconds. There the bare loops, and what creates the objects for
+the operator, are new processes, too. At last another new process of the operator issues as many, for the other figures, and
+the benchmark watches for its Secrets.
 
 ## What the figures mean
 
@@ -42,8 +42,8 @@ ${figures.map(([, { what, meaning }]) => `- **${what}**: ${meaning}`).join('\n')
 
 ## Where the time goes
 
-On a machine with few cores processor time is the limit, and most of it is the API server's and etcd's: four fifths. The
-operator asks of them hardly more than the bare loop does: beside the three writes there are for each object one
+On a machine with few cores processor time is the limit, and about three quarters of it are the API server's and
+etcd's. The operator asks of them hardly more than the bare loop does: beside the three writes there are for each object one
 \`AssumeRole\` call, the watches by which the operator is told of everything, and one Event, which waits until nothing else is
 to do (10 s at most).
 Of the operator's own time about a third is HTTP and TLS, a fifth the call of AWS (signing, XML), a tenth the start of the

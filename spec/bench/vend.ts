@@ -27,7 +27,11 @@ export async function vend(
 ): Promise<number> {
   const before = await sts.assumeRoleCalls();
   const called = (count: number) =>
-    eventually(`${count} AssumeRole calls`, () => sts.assumeRoleCalls(before + count), LIMIT_MS);
+    eventually(
+      `${count} AssumeRole calls`,
+      async () => (await sts.assumeRoleCalls(before + count)) >= before + count,
+      LIMIT_MS,
+    );
   const [{ start }, last] = await Promise.all([
     runLoop({ kubeconfig, namespace, names }),
     called(Math.floor(names.length * UNWATCHED)).then(() =>
@@ -38,6 +42,7 @@ export async function vend(
   await sleep(clock, SETTLED_MS);
   await eventually(`${names.length} objects to be Ready`, () => areReady(cluster, namespace, names), LIMIT_MS);
   await last.end();
+  if (last.times.size === 0) throw new Error('the last status was written before it was watched for');
   // An object changes only when its status is written.
   return (names.length * 1000) / (Math.max(...last.times.values()) - start);
 }

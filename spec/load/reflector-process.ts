@@ -4,7 +4,7 @@
 import { KubeClient } from '../../lib/kube/client.ts';
 import { loadConnection } from '../../lib/kube/connection.ts';
 import { type KubeObject, type Resource, withoutManagedFields } from '../../lib/kube/objects.ts';
-import { Reflector } from '../../lib/kube/reflector.ts';
+import { defaultPageSize, Reflector } from '../../lib/kube/reflector.ts';
 import { Store } from '../../lib/kube/store.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createMetrics } from '../../lib/metrics.ts';
@@ -18,7 +18,6 @@ import { holdings, watchHoldings } from './holdings.ts';
 const configMaps: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true };
 const [task = '', namespace = '', server = '', caFile = '', token = ''] = process.argv.slice(2);
 const LIMIT_MS = 120_000;
-const PAGE = 500;
 const HOUR = 3_600_000;
 /** The longest back-off. */
 const PATIENCE_MS = 30_000;
@@ -35,7 +34,7 @@ async function follow(address: string) {
   const client = new KubeClient({ connection, clock, metrics });
   const indexes = { uid: uidOf, namespace: ({ metadata }: KubeObject) => [metadata.namespace ?? ''] };
   const store = new Store<KubeObject>({ indexes });
-  const options = { client, clock, log, metrics, namespace, store, pageSize: PAGE, transform: withoutManagedFields };
+  const options = { client, clock, log, metrics, namespace, store, transform: withoutManagedFields };
   const reflector = new Reflector<KubeObject>({ ...options, resource: configMaps, onChange: () => {} });
   const end = new AbortController();
   const run = reflector.run(end.signal);
@@ -79,7 +78,7 @@ async function relist(): Promise<object> {
   const listed = watchLoop();
   const { store, stop } = await follow(server);
   const listBlockedMs = listed();
-  const wanted = (await answers()) + Math.ceil(store.size / PAGE) + 1;
+  const wanted = (await answers()) + Math.ceil(store.size / defaultPageSize) + 1;
   const relisted = watchLoop();
   clock.skip(HOUR);
   // The watch is found dead first, since no bookmark came in that hour.

@@ -1,8 +1,8 @@
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { keyOf } from '../../kube/objects.ts';
 import {
+  addComputedGauge,
   type Counter,
-  computedGauge,
   counter,
   type Histogram,
   histogram,
@@ -33,7 +33,7 @@ export class VendingMetrics {
   constructor(metrics: Metrics, perObject: boolean) {
     const labelNames = ['namespace', 'name'];
     const series = (name: string, help: string, value: (told: Told) => number | undefined) =>
-      computedGauge(metrics, { name: `rolevend_${name}`, help, labelNames }, () => this.#series(value));
+      addComputedGauge(metrics, { name: `rolevend_${name}`, help, labelNames }, () => this.#series(value));
     this.#perObject = perObject;
     series(
       'credential_expiry_timestamp_seconds',
