@@ -85,9 +85,11 @@ export async function keepsDefinition(cluster: AttachedControlPlane): Promise<bo
 /** Leaves nothing of a test in the cluster but its namespaces. */
 export async function clear(cluster: AttachedControlPlane, version: HelmVersion): Promise<void> {
   await helm(version, cluster, 'uninstall', RELEASE, 'legacy', '--ignore-not-found');
-  // Objects first: a definition that has some goes only once the API server has found them gone, which it asks every 5 s.
-  await cluster.kubectl('delete', 'awsassumeroles', '--all', '--all-namespaces');
-  await kubectl(cluster, 'delete', 'crds', '--all', '--timeout=30s');
+  // Objects first: a definition that has some goes only once the API server has found them gone, which it asks every 5 s for
+  // a minute, and then again. A kind that is not there is no trouble.
+  for (const kind of ['awsassumeroles', 'rolegrants'])
+    await cluster.kubectl('delete', kind, '--all', '--all-namespaces');
+  await kubectl(cluster, 'delete', 'crds', '--all', '--timeout=90s');
   await kubectl(cluster, 'delete', 'clusterroles,clusterrolebindings', '--selector=helm.sh/chart');
 }
 
