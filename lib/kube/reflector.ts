@@ -192,15 +192,9 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #page(options: ListOptions, signal: AbortSignal): Promise<ObjectList<T>> {
-    const {
-      client,
-      resource,
-      namespace,
-      labelSelector,
-      metadataOnly = false,
-      pageSize = defaultPageSize,
-    } = this.#options;
-    const query = { ...options, namespace, labelSelector, metadataOnly, limit: pageSize, signal };
+    const { client, resource, namespace, labelSelector, metadataOnly = false } = this.#options;
+    const { pageSize: limit = defaultPageSize } = this.#options;
+    const query = { ...options, namespace, labelSelector, metadataOnly, limit, signal };
     const page = await client.list<T>(resource, query);
     this.#lastEventAt = this.#options.clock.monotonic();
     return page;
