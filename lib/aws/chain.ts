@@ -2,9 +2,6 @@ import type { Logger } from '../log.ts';
 import type { CredentialProvider } from './options.ts';
 import type { Transport } from './transport.ts';
 
-/** Most milliseconds for one exchange of a token for credentials. */
-const REQUEST_TIMEOUT_MS = 15_000;
-
 /**
  * The SDK's default chain: environment, shared config files, web identity token file (IRSA), container credentials
  * (EKS Pod Identity), instance metadata. It is loaded at its first use.
@@ -23,16 +20,10 @@ export function defaultChain(options: { transport: Transport; log: Logger }): Cr
   return async (how) => {
     const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
     chain ??= fromNodeProviderChain({
-      clientConfig: withTimeout(transport.clientConfig(transport.region)),
+      clientConfig: transport.clientConfig(transport.region),
       logger,
       ignoreCache: true,
     });
     return chain(how);
   };
-}
-
-/** The chain takes no signal, and a call that never ends would hold its lock for ever. */
-function withTimeout<T extends { requestHandler: object }>(config: T) {
-  const requestHandler = { ...config.requestHandler, requestTimeout: REQUEST_TIMEOUT_MS, throwOnRequestTimeout: true };
-  return { ...config, requestHandler };
 }

@@ -16,8 +16,8 @@ export interface Aws {
   time: TimeWatch;
   sts: Sts;
   ecr: Ecr;
-  /** Closes idle connections. */
-  close(): void;
+  /** Ends every connection and the calls on it. */
+  close(): Promise<void>;
 }
 
 /** Wires the clients of this folder together; nothing is called yet. */

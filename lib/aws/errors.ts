@@ -1,3 +1,4 @@
+import { errors } from 'undici';
 import { type Consequence, RolevendError } from '../errors.ts';
 import { type Advice, accessDenied, advice, unreachable } from './advice.ts';
 
@@ -100,10 +101,9 @@ interface Seen {
   text: string;
 }
 
-/** Turns whatever the SDK or `QueryClient` threw into our error. An abort and an error of our own are handed back as they are. */
-export function awsError(error: unknown, context: AwsContext): Error {
+/** Turns whatever the SDK or `QueryClient` threw into our error. An error of our own is handed back as it is. */
+export function awsError(error: unknown, context: AwsContext): RolevendError {
   if (error instanceof RolevendError) return error;
-  if (nameOf(error) === 'AbortError') return error as Error;
   const seen = look(error);
   const { code, trouble } = classify(seen, context);
   const consequence: Consequence = permanentCodes.has(code) ? 'stop' : 'retry';
@@ -143,9 +143,18 @@ function look(error: unknown): Seen {
     code: nameOf(error),
     status: raw.$metadata?.httpStatusCode ?? raw.$response?.statusCode ?? 0,
     requestId: raw.$metadata?.requestId,
-    network: networkCode(raw.code ?? raw.cause?.code),
+    network: isProxyRefusal(error) ? 'ERR_PROXY_TUNNEL' : networkCode(raw.code ?? raw.cause?.code),
     text: typeof raw.message === 'string' ? raw.message : '',
   };
+}
+
+/**
+ * Whether a proxy did not open the way, as undici tells it; the text is undici's own. What a signal ended never comes here,
+ * which has the same code.
+ */
+function isProxyRefusal(error: unknown): boolean {
+  if (error instanceof errors.RequestAbortedError) return true;
+  return error instanceof errors.InvalidArgumentError && error.message.startsWith('Proxy Authentication Required');
 }
 
 /** Codes of Node.js and OpenSSL are words of their own and quote nothing. */

@@ -18,7 +18,7 @@ export function identityProblem(error: unknown, region: string): string {
   if (code === 'ENOENT' || code === 'EACCES') {
     return `No AWS identity: a file that the environment names cannot be read (${code}). ${howToFix()}`;
   }
-  const known = awsError(error, { service: 'STS', operation: 'AssumeRoleWithWebIdentity', region }) as RolevendError;
+  const known = awsError(error, { service: 'STS', operation: 'AssumeRoleWithWebIdentity', region });
   if (known.code === 'NoIdentity') return `No AWS identity: ${TRIED}. ${howToFix()}`;
   return `No AWS identity: the exchange for credentials failed. ${known.message}`;
 }

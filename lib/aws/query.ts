@@ -1,7 +1,7 @@
+import { type Answer as Exchanged, exchange, type Head } from '../exchange.ts';
 import { type Endpoint, stsEndpoint } from './endpoint.ts';
 import type { AwsContext } from './errors.ts';
 import type { BaseCredentials } from './options.ts';
-import { type Posted, post } from './post.ts';
 import { RequestSigner } from './signature.ts';
 import type { Answer, Call, Received, Transport } from './transport.ts';
 
@@ -44,14 +44,22 @@ export class QueryClient {
     const body = String(new URLSearchParams([['Action', operation], ['Version', VERSION], ...pairs(parameters)]));
     const send: Call<Values>['send'] = async (limited, course) => {
       const { url, scope } = await this.#endpoint(region);
-      const { now, ...way } = this.#transport.way;
+      const { dispatcher, now } = this.#transport;
       const plain = { 'content-type': CONTENT_TYPE, 'user-agent': 'rolevend' };
       const signed =
         credentials && this.#signer.headers({ url, contentType: CONTENT_TYPE, body }, credentials, scope, now);
-      return received(
-        operation,
-        await post({ ...way, url, body, headers: { ...plain, ...signed }, signal: limited, course }),
-      );
+      const request = {
+        origin: url.origin,
+        path: url.pathname,
+        method: 'POST',
+        headers: { ...plain, ...signed },
+        body,
+      };
+      const onHead = ({ headers }: Head) => {
+        course.answered(headers.date);
+        return undefined;
+      };
+      return received(operation, await exchange(dispatcher, request, limited, { mayStart: course.sent, onHead }));
     };
     return this.#transport.call({ context, send }, signal);
   }
@@ -68,12 +76,13 @@ export class QueryClient {
 }
 
 /** Throws what was no success in the shape of the SDK's errors, for `awsError`. */
-function received(operation: string, { status, headers, text }: Posted): Received<Values> {
-  const output = leavesOf(text);
+function received(operation: string, { statusCode, headers, text }: Exchanged): Received<Values> {
+  const xml = text();
+  const output = leavesOf(xml);
   const requestId = headers['x-amzn-requestid']?.toString() ?? output['RequestId'];
-  const isWhole = text.trimEnd().endsWith(`</${operation}Response>`);
-  if (status >= 200 && status < 300 && isWhole) return { output, requestId };
-  throw new QueryError(output['Code'], output['Message'], { httpStatusCode: status, requestId });
+  const isWhole = xml.trimEnd().endsWith(`</${operation}Response>`);
+  if (statusCode >= 200 && statusCode < 300 && isWhole) return { output, requestId };
+  throw new QueryError(output['Code'], output['Message'], { httpStatusCode: statusCode, requestId });
 }
 
 /** An answer that is no success. Its text is the service's own, and shown to nobody. */

@@ -1,18 +1,13 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import { UndiciHttpHandler } from '@smithy/undici-http-handler';
+import type { Dispatcher } from 'undici';
 import { type Clock, orAborted, parseTime, withDeadline } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Course } from './course.ts';
+import { awsDispatcher, CALL_TIMEOUT_MS } from './dispatcher.ts';
 import { type AwsContext, AwsError, awsError } from './errors.ts';
 import type { AwsOptions, BaseCredentials } from './options.ts';
-import type { Agents } from './post.ts';
 import { Skew } from './skew.ts';
-
-const CONNECT_TIMEOUT_MS = 3_000;
-const CALL_TIMEOUT_MS = 20_000;
-/** Shorter than the idle time after which AWS closes a connection, so that no request goes out on a dying one. */
-const IDLE_SOCKET_MS = 4_000;
 
 /** An output and the id of its request. */
 export interface Received<Output> {
@@ -38,19 +33,20 @@ const SIGNING_TOLERANCE_MS = 300_000;
 /** The way to AWS that all clients of one process share: connections, deadlines, counters and the server's time. */
 export class Transport {
   readonly region: string;
+  /** What every request goes out on. */
+  readonly dispatcher: Dispatcher;
   readonly #options: AwsOptions;
   readonly #clock: Clock;
   readonly #requests: Record<AwsContext['service'], Counter>;
-  readonly #agents: Agents;
-  readonly #connectTimeoutMs: number;
+  readonly #handler: UndiciHttpHandler;
   readonly #skew: Skew;
 
   constructor(options: { aws: AwsOptions; clock: Clock; log: Logger; metrics: Metrics }) {
     this.region = options.aws.region;
     this.#options = options.aws;
     this.#clock = options.clock;
-    this.#agents = makeAgents(options.aws);
-    this.#connectTimeoutMs = options.aws.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+    this.dispatcher = awsDispatcher(options.aws);
+    this.#handler = new UndiciHttpHandler({ dispatcher: this.dispatcher });
     this.#skew = new Skew(options);
     const counterFor = (service: AwsContext['service']) => requestCounter(options.metrics, service);
     this.#requests = { STS: counterFor('STS'), ECR: counterFor('ECR'), 'ECR Public': counterFor('ECR Public') };
@@ -71,10 +67,9 @@ export class Transport {
     return this.#skew.known;
   }
 
-  /** What a request of our own is sent with; `now` is the server's time as far as it is known, milliseconds since 1970. */
-  get way(): { agents: Agents; clock: Clock; connectTimeoutMs: number; now: number } {
-    const now = this.#clock.now() + this.#skew.ms;
-    return { agents: this.#agents, clock: this.#clock, connectTimeoutMs: this.#connectTimeoutMs, now };
+  /** The server's time as far as it is known, milliseconds since 1970. */
+  get now(): number {
+    return this.#clock.now() + this.#skew.ms;
   }
 
   /** What every SDK client of this process is made with. Retries are off: whoever calls decides on them. */
@@ -83,7 +78,7 @@ export class Transport {
       region,
       maxAttempts: 1,
       systemClockOffset: this.#skew.ms,
-      requestHandler: { connectionTimeout: this.#connectTimeoutMs, ...this.#agents },
+      requestHandler: this.#handler,
       ...(this.#options.endpoint !== undefined && { endpoint: this.#options.endpoint }),
       ...(credentials !== undefined && { credentials }),
     };
@@ -109,10 +104,9 @@ export class Transport {
     }
   }
 
-  /** Closes idle connections. */
-  close(): void {
-    this.#agents.httpAgent.destroy();
-    this.#agents.httpsAgent.destroy();
+  /** Ends every connection and the calls on it. */
+  close(): Promise<void> {
+    return this.dispatcher.destroy();
   }
 
   async #attempt<Output>(call: Call<Output>, signal: AbortSignal | undefined): Promise<Answer<Output>> {
@@ -128,15 +122,17 @@ export class Transport {
       },
     };
     const limit = this.#options.callTimeoutMs ?? CALL_TIMEOUT_MS;
-    const send = (limited: AbortSignal) => orAborted(call.send(limited, course), limited);
+    const send = (limited: AbortSignal) =>
+      orAborted(call.send(limited, course), limited).catch((error: unknown) => {
+        throw limited.aborted ? limited.reason : error;
+      });
     const received = await withDeadline(this.#clock, limit, signal, send);
-    return { ...received, date: date ?? this.#clock.now() + this.#skew.ms };
+    return { ...received, date: date ?? this.now };
   }
 
   #failure(error: unknown, context: AwsContext, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted) return signal.reason;
-    const late = (error as { name?: unknown } | undefined)?.name === 'AbortError';
-    const failure = awsError(late ? new DOMException('no answer in time', 'TimeoutError') : error, context);
+    const failure = awsError(error, context);
     if (failure instanceof AwsError) this.#count(context, failure.code);
     return failure;
   }
@@ -144,18 +140,6 @@ export class Transport {
   #count(context: AwsContext, code: string): void {
     this.#requests[context.service].inc({ op: context.operation, code, region: context.region });
   }
-}
-
-function makeAgents(options: AwsOptions): Agents {
-  const common = {
-    keepAlive: true,
-    timeout: IDLE_SOCKET_MS,
-    ...(options.proxyEnv !== undefined && { proxyEnv: options.proxyEnv }),
-  };
-  return {
-    httpAgent: new HttpAgent(common),
-    httpsAgent: new HttpsAgent({ ...common, ...(options.ca !== undefined && { ca: options.ca }) }),
-  };
 }
 
 function requestCounter(metrics: Metrics, service: AwsContext['service']): Counter {

@@ -101,7 +101,7 @@ export class Operator {
     } finally {
       end.abort();
       await Promise.allSettled(background);
-      this.#aws.close();
+      await this.#aws.close();
     }
   }
 

@@ -2,7 +2,7 @@ import { isConflict, KubeError } from './errors.ts';
 import type { KubeObject, ObjectRef, Resource } from './objects.ts';
 import { apiVersionOf, refOf } from './objects.ts';
 import { type Call, mergePatch, type RequestOptions, Requests, serverSideApply } from './requests.ts';
-import { type WatchEvent, type WatchOptions, watch } from './watch.ts';
+import { type WatchOptions, watch } from './watch.ts';
 
 export type { WatchEvent, WatchOptions } from './watch.ts';
 
@@ -209,11 +209,11 @@ export class KubeClient {
   }
 
   /**
-   * The changes after `resourceVersion`, until the server ends the watch. Throws `KubeError` when the connection breaks,
-   * when nothing at all (not even a bookmark) came for `idleMs`, or when the server sends an ERROR event (code `Expired`
-   * for a version that is too old).
+   * Tells the changes after `resourceVersion`; resolves when the server ends the watch. Throws `KubeError` when the
+   * connection breaks, when nothing at all (not even a bookmark) came for `idleMs`, or when the server sends an ERROR event
+   * (code `Expired` for a version that is too old).
    */
-  watch<T extends KubeObject>(resource: Resource, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
+  watch<T extends KubeObject>(resource: Resource, options: WatchOptions<T>): Promise<void> {
     return watch<T>(this.#requests, this.#options.clock, resource, options);
   }
 

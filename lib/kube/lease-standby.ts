@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { WatchOptions } from './client.ts';
+import type { WatchEvent } from './client.ts';
 import type { Attempt, LeaseClient, LeaseLock } from './lease-lock.ts';
 import type { Lease } from './lease-record.ts';
 import { leases } from './objects.ts';
@@ -75,18 +75,19 @@ async function watchOnce(
 ): Promise<void> {
   const { resourceVersion } = lock;
   if (resourceVersion === undefined || client.watch === undefined) return;
-  const options: WatchOptions = {
+  const onEvent = ({ type, object }: WatchEvent<Lease>) => {
+    if (type === 'BOOKMARK' || object.metadata.name !== name) return;
+    if (type === 'DELETED' || !object.spec?.holderIdentity) alarm.ring();
+  };
+  await client.watch<Lease>(leases, {
     namespace,
     fieldSelector: `metadata.name=${name}`,
     resourceVersion,
     signal,
     timeoutSeconds: 300,
     idleMs: 75_000,
-  };
-  for await (const { type, object } of client.watch<Lease>(leases, options)) {
-    if (type === 'BOOKMARK' || object.metadata.name !== name) continue;
-    if (type === 'DELETED' || !object.spec?.holderIdentity) alarm.ring();
-  }
+    onEvent,
+  });
 }
 
 /** A pause that can be cut short; a ring that nobody waited for cuts the next one. */

@@ -3,7 +3,7 @@ import { describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { counter, type Metrics } from '../metrics.ts';
 import { Backoff } from './backoff.ts';
-import type { KubeClient, ListOptions, ObjectList } from './client.ts';
+import type { KubeClient, ListOptions, ObjectList, WatchEvent } from './client.ts';
 import { isExpired, isForbidden, isNotFound, isTooNew, KubeError } from './errors.ts';
 import { compareResourceVersions, type KubeObject, type Resource } from './objects.ts';
 import type { Change, Store } from './store.ts';
@@ -202,25 +202,29 @@ export class Reflector<T extends KubeObject> {
 
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const { client, clock, resource, namespace, labelSelector, metadataOnly = false, idleMs = 75_000 } = this.#options;
-    const { watchSeconds = 300, store } = this.#options;
+    const { watchSeconds = 300 } = this.#options;
     const untilRelist = Math.ceil((this.#relistAt - clock.monotonic()) / 1000);
     const timeoutSeconds = Math.max(1, Math.min(untilRelist, Math.round(watchSeconds * (1 + this.#random()))));
     const onOpen = () => this.#opened();
-    const options = { namespace, labelSelector, metadataOnly, resourceVersion, timeoutSeconds, idleMs, onOpen, signal };
+    const onEvent = (event: WatchEvent<T>) => this.#take(event);
+    const settings = { namespace, labelSelector, metadataOnly, timeoutSeconds, idleMs };
     const startedAt = clock.monotonic();
     try {
-      for await (const event of client.watch<T>(resource, options)) {
-        const object = event.type === 'BOOKMARK' ? event.object : this.#keep(event.object);
-        this.#tell(store.apply({ type: event.type, object }, namespace));
-        this.#version = object.metadata.resourceVersion;
-        this.#highest = this.#version;
-        this.#lastEventAt = clock.monotonic();
-      }
+      await client.watch<T>(resource, { ...settings, resourceVersion, onOpen, onEvent, signal });
     } finally {
       this.#isWatching = false;
     }
     // A server that ends each watch at once is in trouble, although it answers.
     if (clock.monotonic() - startedAt < 1_000 && timeoutSeconds > 1) throw this.#cutShort();
+  }
+
+  #take(event: WatchEvent<T>): void {
+    const { store, namespace, clock } = this.#options;
+    const object = event.type === 'BOOKMARK' ? event.object : this.#keep(event.object);
+    this.#tell(store.apply({ type: event.type, object }, namespace));
+    this.#version = object.metadata.resourceVersion;
+    this.#highest = this.#version;
+    this.#lastEventAt = clock.monotonic();
   }
 
   #opened(): void {

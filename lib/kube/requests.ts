@@ -1,11 +1,10 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { type Clock, orAborted, parseTime, withDeadline } from '../clock.ts';
+import { type Clock, parseTime, withDeadline } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
+import { type Answer, exchange, type Head } from '../exchange.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
 import { errorOfStatus, KubeError, type KubeStatus, type RequestContext } from './errors.ts';
-import { type Answer, exchange } from './exchange.ts';
 import { apiVersionOf, type ObjectRef } from './objects.ts';
 
 export const mergePatch = 'application/merge-patch+json';
@@ -85,7 +84,7 @@ export class Requests {
     const startedAt = clock.monotonic();
     try {
       return await withDeadline(clock, timeoutMs, call.signal, async (signal) => {
-        return parse<T>(call, (await this.#send(call, signal, this.#whole(call))).text());
+        return parse<T>(call, (await this.#send(call, signal, this.#way(call))).text());
       });
     } catch (error) {
       if (isTimeout(error) && !call.signal?.aborted) this.#options.connection.reconnect(startedAt);
@@ -93,81 +92,79 @@ export class Requests {
     }
   }
 
-  /** The answer's bytes as they come. There is no deadline but the signal. Errors are not translated after the headers. */
-  async stream(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData['body']> {
-    return (await this.#send(call, signal, this.#opened())).body;
+  /**
+   * Gives the bytes of the answer as they come to what `open` gives, which is called when the server has accepted the
+   * request. Resolves when the answer ends; there is no deadline but the signal. Rejects with what those two throw, too.
+   */
+  async stream(call: Call, signal: AbortSignal, open: () => (chunk: Buffer) => void): Promise<void> {
+    const dispatcher = () => this.#options.connection.dispatcher('watch');
+    await this.#send(call, signal, { dispatcher, open });
   }
 
-  /** The answer, by whatever way it is received; after a 401 that of a second try with a new login. */
-  async #send<A extends Received>(call: Call, signal: AbortSignal, receive: Receive<A>): Promise<A> {
+  #way(call: Call): Way {
+    const { connection, beforeWrite = () => {}, purpose = 'request' } = this.#options;
+    return { dispatcher: () => connection.dispatcher(purpose), mayStart: isRead(call) ? () => {} : beforeWrite };
+  }
+
+  /** The answer; after a 401 that of a second try with a new login. */
+  async #send(call: Call, signal: AbortSignal, way: Way): Promise<Answer> {
     const { connection } = this.#options;
-    let answer = await this.#attempt(call, await connection.headers(signal), signal, receive);
+    let answer = await this.#attempt(call, await connection.headers(signal), signal, way);
     if (answer.statusCode === 401) {
-      await answer.text();
       await connection.refreshAuth(signal);
-      answer = await this.#attempt(call, await connection.headers(signal), signal, receive);
+      answer = await this.#attempt(call, await connection.headers(signal), signal, way);
     }
-    if (answer.statusCode < 300) return answer;
-    throw errorOfResponse(call, answer, await answer.text());
+    if (isSuccess(answer)) return answer;
+    throw errorOfResponse(call, answer, answer.text());
   }
 
-  async #attempt<A extends Received>(
+  async #attempt(
     call: Call,
     auth: Record<string, string>,
     signal: AbortSignal,
-    receive: Receive<A>,
-  ): Promise<A> {
+    { dispatcher, mayStart = () => {}, open }: Way,
+  ): Promise<Answer> {
     const { origin, path } = this.#server;
     const method = methods[call.verb];
+    const count = (code: string) => this.#results.inc({ method, host: this.#server.host, code });
+    let isAnswered = false;
+    const onHead = (head: Head) => {
+      isAnswered = true;
+      count(String(head.statusCode));
+      this.#date = head.headers.date ?? this.#date;
+      return isSuccess(head) ? open?.() : undefined;
+    };
+    const request = {
+      origin,
+      path: path + pathOf(call),
+      method,
+      headers: { ...auth, ...contentHeaders(call) },
+      body: call.body ? JSON.stringify(call.body) : null,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    };
     try {
-      const answer = await receive(
-        {
-          origin,
-          path: path + pathOf(call),
-          method,
-          headers: { ...auth, ...contentHeaders(call) },
-          body: call.body ? JSON.stringify(call.body) : null,
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        },
-        signal,
-      );
-      this.#results.inc({ method, host: this.#server.host, code: String(answer.statusCode) });
-      this.#date = answer.headers.date ?? this.#date;
-      return answer;
+      return await exchange(dispatcher(), request, signal, { mayStart, onHead });
     } catch (error) {
       // What was never sent is no request.
-      if (!(error instanceof RolevendError)) this.#results.inc({ method, host: this.#server.host, code: '<error>' });
+      if (!isAnswered && !(error instanceof RolevendError)) count('<error>');
       throw error;
     }
   }
-
-  /** Receives whole answers. The login may have opened new connections just before, so the way is asked for at the last moment. */
-  #whole(call: Call): Receive<Answer> {
-    const { connection, beforeWrite = () => {}, purpose = 'request' } = this.#options;
-    const mayStart = isRead(call) ? () => {} : beforeWrite;
-    return (request, signal) => exchange(connection.dispatcher(purpose), request, signal, mayStart);
-  }
-
-  /** Receives answers whose bytes are read while they come. */
-  #opened(): Receive<Received & Pick<Dispatcher.ResponseData, 'body'>> {
-    return async (request, signal) => {
-      const sent = this.#options.connection.dispatcher('watch').request({ ...request, signal });
-      // A request that waits for a connection heeds its signal only when it gets one; then it is not sent.
-      const { statusCode, headers, body } = await orAborted(sent, signal);
-      return { statusCode, headers, body, text: () => body.text() };
-    };
-  }
 }
 
-/** An answer as far as every way of receiving one gives it. */
-interface Received {
-  statusCode: number;
-  headers: IncomingHttpHeaders;
-  text(): string | Promise<string>;
+/** How an answer is received. */
+interface Way {
+  /** The login may have opened new connections just before, so the way is asked for at the last moment. */
+  dispatcher(): Dispatcher;
+  mayStart?: () => void;
+  /** See `Requests.stream`. */
+  open?: () => (chunk: Buffer) => void;
 }
 
-type Receive<A extends Received> = (request: Dispatcher.DispatchOptions, signal: AbortSignal) => Promise<A>;
+function isSuccess({ statusCode }: Head): boolean {
+  return statusCode < 300;
+}
 
 /** Path and query of a call, below the server's own path. */
 export function pathOf({ verb, resource, ref, subresource, query }: Call): string {
@@ -212,7 +209,7 @@ function parse<T>(call: Call, text: string): T {
   }
 }
 
-function errorOfResponse(call: Call, { statusCode, headers }: Received, text: string): KubeError {
+function errorOfResponse(call: Call, { statusCode, headers }: Head, text: string): KubeError {
   const retryAfter = headers['retry-after'];
   return errorOfStatus(call, statusIn(text), statusCode, typeof retryAfter === 'string' ? retryAfter : undefined);
 }

@@ -10,7 +10,7 @@ export interface WatchEvent<T extends KubeObject = KubeObject> {
   object: T;
 }
 
-export interface WatchOptions {
+export interface WatchOptions<T extends KubeObject = KubeObject> {
   namespace?: string | undefined;
   labelSelector?: string | undefined;
   fieldSelector?: string | undefined;
@@ -24,33 +24,47 @@ export interface WatchOptions {
   idleMs: number;
   /** Called when the server has accepted the watch. */
   onOpen?: () => void;
+  /** Called with each event, in their order. What it throws ends the watch. */
+  onEvent: (event: WatchEvent<T>) => void;
 }
 
 /** See `KubeClient.watch`. */
-export async function* watch<T extends KubeObject>(
+export async function watch<T extends KubeObject>(
   requests: Requests,
   clock: Clock,
   resource: Resource,
-  options: WatchOptions,
-): AsyncGenerator<WatchEvent<T>, void, void> {
+  options: WatchOptions<T>,
+): Promise<void> {
   const call = watchCall(resource, options);
   const idle = new IdleDeadline(clock, options.idleMs, options.signal);
-  try {
-    const framer = new LineFramer();
-    const chunks = await requests.stream(call, idle.signal);
-    options.onOpen?.();
-    for await (const chunk of chunks) {
-      idle.touch();
-      for (const line of framer.push(chunk as Uint8Array)) yield parseEvent<T>(call, line);
+  const framer = new LineFramer();
+  let refusal: unknown;
+  const tell = (event: WatchEvent<T>) => {
+    try {
+      options.onEvent(event);
+    } catch (error) {
+      refusal = error;
+      throw error;
     }
+  };
+  const take = (chunk: Buffer) => {
+    idle.touch();
+    for (const line of framer.push(chunk)) tell(parseEvent<T>(call, line));
+  };
+  const open = () => {
+    options.onOpen?.();
+    return take;
+  };
+  try {
+    await requests.stream(call, idle.signal, open);
   } catch (error) {
-    throw asKubeError(call, error);
+    throw error === refusal ? error : asKubeError(call, error);
   } finally {
     idle.end();
   }
 }
 
-function watchCall(resource: Resource, options: WatchOptions): Call {
+function watchCall<T extends KubeObject>(resource: Resource, options: WatchOptions<T>): Call {
   return {
     verb: 'watch',
     resource,

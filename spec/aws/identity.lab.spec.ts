@@ -27,8 +27,8 @@ afterAll(async () => {
   await issuer.stop();
   await lab.stop();
 });
-afterEach(() => {
-  aws?.close();
+afterEach(async () => {
+  await aws?.close();
   process.env = { ...before };
 });
 

@@ -20,7 +20,7 @@ beforeEach(async () => {
   transport = new Transport({ aws, clock: systemClock, log, metrics: createMetrics() });
 });
 afterEach(async () => {
-  transport.close();
+  await transport.close();
   await stub.close();
 });
 

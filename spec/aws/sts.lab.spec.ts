@@ -21,10 +21,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await lab.stop();
 });
-afterEach(() => {
+afterEach(async () => {
   lab.gateway.clear();
   lab.gateway.forgetCalls();
-  for (const aws of open) aws.close();
+  await Promise.all(open.map((aws) => aws.close()));
   open = [];
 });
 

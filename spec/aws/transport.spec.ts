@@ -11,13 +11,13 @@ const input = { roleArn: ROLE, sessionName: 'name', durationSeconds: 900 };
 const EXPIRATION = '2099-01-01T00:00:00Z';
 
 let stub: StubAws;
-let close: () => void = () => {};
+let close = async () => {};
 
 beforeEach(async () => {
   stub = await stubAws();
 });
 afterEach(async () => {
-  close();
+  await close();
   await stub.close();
 });
 
@@ -180,11 +180,12 @@ describe('a call', () => {
     stub = await stubAws();
   });
 
-  it('shares its connection with the calls before', async () => {
+  it('goes out on the connections of the calls before', async () => {
     const { sts } = connect();
     onAssumeRole((_body, response) => response.end(sessionXml('AssumeRole', EXPIRATION)));
-    for (let n = 0; n < 5; n += 1) await sts.assumeRole(input);
-    expect(stub.connections()).toBe(1);
+    for (let n = 0; n < 9; n += 1) await sts.assumeRole(input);
+    // One is still busy with the end of its answer when that is given.
+    expect(stub.connections()).toBeLessThanOrEqual(2);
   });
 
   it('is counted by operation, code and Region', async () => {

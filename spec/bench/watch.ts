@@ -1,4 +1,5 @@
 import { systemClock as clock } from '../../lib/clock.ts';
+import type { WatchEvent, WatchOptions } from '../../lib/kube/client.ts';
 import type { Resource } from '../../lib/kube/objects.ts';
 import type { Cluster } from './cluster.ts';
 
@@ -52,16 +53,15 @@ async function note(
   resource: Resource,
   wanted: 'ADDED' | 'MODIFIED',
   times: Map<string, number>,
-  options: Parameters<Cluster['client']['watch']>[1],
+  options: Omit<WatchOptions, 'onEvent'>,
 ): Promise<void> {
   let { resourceVersion } = options;
+  const onEvent = ({ type, object }: WatchEvent) => {
+    resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
+    if (type === wanted) times.set(object.metadata.name, clock.monotonic());
+  };
   try {
-    while (!options.signal.aborted) {
-      for await (const { type, object } of client.watch(resource, { ...options, resourceVersion })) {
-        resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
-        if (type === wanted) times.set(object.metadata.name, clock.monotonic());
-      }
-    }
+    while (!options.signal.aborted) await client.watch(resource, { ...options, resourceVersion, onEvent });
   } catch (error) {
     if (!options.signal.aborted) throw error;
   }

@@ -1,9 +1,9 @@
 import { type Clock, sleep } from '../../lib/clock.ts';
-import type { WatchEvent } from '../../lib/kube/client.ts';
+import type { WatchEvent, WatchOptions } from '../../lib/kube/client.ts';
 import { KubeError } from '../../lib/kube/errors.ts';
 import type { LeaseClient } from '../../lib/kube/lease.ts';
 import type { Lease } from '../../lib/kube/lease-record.ts';
-import { type KubeObject, leases } from '../../lib/kube/objects.ts';
+import { leases } from '../../lib/kube/objects.ts';
 
 /**
  * What happens to a request: it is answered, refused with a 503, never answered and not done (`stall`), or done but never
@@ -52,7 +52,7 @@ export class LeaseStub {
         request('create', o?.signal, () => this.#create(lease), lease.spec?.holderIdentity),
       replace: (_r: unknown, lease: Lease, o?: { signal?: AbortSignal }) =>
         request('update', o?.signal, () => this.#replace(lease), lease.spec?.holderIdentity),
-      ...(options.watch && { watch: (_r: unknown, o: { signal: AbortSignal }) => this.#watch(o.signal) }),
+      ...(options.watch && { watch: (_r: unknown, o: WatchOptions<Lease>) => this.#watch(o) }),
     };
     return client as unknown as LeaseClient;
   }
@@ -85,20 +85,14 @@ export class LeaseStub {
     for (const watcher of this.#watchers) watcher(structuredClone(event));
   }
 
-  async *#watch(signal: AbortSignal): AsyncGenerator<WatchEvent<KubeObject>> {
-    const events: WatchEvent<Lease>[] = [];
-    let wake = () => {};
-    const watcher = (event: WatchEvent<Lease>) => {
-      events.push(event);
-      wake();
-    };
-    this.#watchers.add(watcher);
-    signal.addEventListener('abort', () => wake());
-    while (!signal.aborted) {
-      yield* events.splice(0);
-      if (!signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
-    }
-    this.#watchers.delete(watcher);
+  #watch({ signal, onEvent }: WatchOptions<Lease>): Promise<void> {
+    this.#watchers.add(onEvent);
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => {
+        this.#watchers.delete(onEvent);
+        resolve();
+      });
+    });
   }
 }
 

@@ -11,9 +11,13 @@ function connection(statuses: number[]): { connection: Connection; went: number[
   const went: number[] = [];
   let way = 0;
   const dispatcher = (number: number) => ({
-    request: async () => {
+    dispatch(_request: unknown, handler: Dispatcher.DispatchHandler) {
       went.push(number);
-      return { statusCode: statuses.shift(), headers: {}, body: { text: async () => '' } };
+      const running = {} as Dispatcher.DispatchController;
+      handler.onRequestStart?.(running, {});
+      handler.onResponseStart?.(running, statuses.shift() ?? 0, {});
+      handler.onResponseData?.(running, Buffer.from('a'));
+      handler.onResponseEnd?.(running, {});
     },
   });
   const renew = async () => {
@@ -42,6 +46,10 @@ test.each([
 ])('a watch goes %s', async (_what, statuses, ways) => {
   const { connection: given, went } = connection(statuses);
   const requests = new Requests({ connection: given, clock: new ManualClock(), metrics: createMetrics() });
-  await requests.stream({ verb: 'watch', resource: secrets }, new AbortController().signal);
-  expect(went).toEqual(ways);
+  const opened: string[] = [];
+  await requests.stream({ verb: 'watch', resource: secrets }, new AbortController().signal, () => {
+    opened.push('opened');
+    return (chunk) => opened.push(chunk.toString());
+  });
+  expect({ went, opened }).toEqual({ went: ways, opened: ['opened', 'a'] });
 });

@@ -43,5 +43,5 @@ export function dueAt(uid: string, life: Lifetime, settings: RefreshSettings, ma
 
 /** A number in [0, 1) that depends on the text alone. */
 export function fraction(text: string): number {
-  return hash('sha256', text, 'buffer').readUIntBE(0, 6) / 2 ** 48;
+  return Number.parseInt(hash('sha256', text, 'hex').slice(0, 12), 16) / 2 ** 48;
 }

@@ -1,5 +1,6 @@
 import { systemClock } from '../../../lib/clock.ts';
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import type { WatchEvent } from '../../../lib/kube/client.ts';
 import { secrets } from '../../../lib/kube/objects.ts';
 import { clientFor } from '../../kube/support/cluster.ts';
 import { trustPrincipals } from '../../lab/aws/index.ts';
@@ -111,16 +112,12 @@ export async function recordSecrets(
   const { metadata } = await client.list(secrets, { namespace: ns.name });
   const revisions: Revision[] = [];
   const end = new AbortController();
-  const options = { namespace: ns.name, resourceVersion: metadata.resourceVersion, signal: end.signal };
-  const watching = (async () => {
-    for await (const { type, object } of client.watch<Secret>(secrets, {
-      ...options,
-      timeoutSeconds: 300,
-      idleMs: 75_000,
-    })) {
-      if (type !== 'BOOKMARK') revisions.push({ at: systemClock.now(), type, secret: object, text: textOf(object) });
-    }
-  })().catch((error: unknown) => {
+  const onEvent = ({ type, object }: WatchEvent<Secret>) => {
+    if (type !== 'BOOKMARK') revisions.push({ at: systemClock.now(), type, secret: object, text: textOf(object) });
+  };
+  const from = { namespace: ns.name, resourceVersion: metadata.resourceVersion };
+  const settings = { timeoutSeconds: 300, idleMs: 75_000, signal: end.signal };
+  const watching = client.watch<Secret>(secrets, { ...from, ...settings, onEvent }).catch((error: unknown) => {
     if (!end.signal.aborted) throw error;
   });
   return {

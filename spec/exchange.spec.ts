@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Agent, type Dispatcher } from 'undici';
-import { exchange } from '../../lib/kube/exchange.ts';
-import { eventually } from '../support/eventually.ts';
+import { exchange, type Hooks } from '../lib/exchange.ts';
+import { eventually } from './support/eventually.ts';
 
 let answer: (response: ServerResponse) => void;
 let came: string[] = [];
@@ -30,10 +30,10 @@ beforeEach(() => {
   answer = (response) => response.end('ok');
 });
 
-function ask(path: string, signal = new AbortController().signal, mayStart = () => {}) {
+function ask(path: string, signal = new AbortController().signal, hooks: Hooks = {}) {
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const request: Dispatcher.DispatchOptions = { origin, path, method: 'GET', headersTimeout: 0, bodyTimeout: 0 };
-  return exchange(agent, request, signal, mayStart);
+  return exchange(agent, request, signal, hooks);
 }
 
 /** What the promise comes to: the text of its answer, or what it rejects with. */
@@ -61,11 +61,38 @@ test('an exchange whose answer is cut off fails', async () => {
   expect(await outcome(ask('/'))).toBe('UND_ERR_SOCKET');
 });
 
-test('an exchange that may not start is not sent', async () => {
+test('an exchange gives the bytes of its answer as they come to whoever takes them', async () => {
+  const got: string[] = [];
+  let more = () => {};
+  answer = (response) => {
+    response.write('a');
+    more = () => response.end('b');
+  };
+  const onHead: Hooks['onHead'] = ({ statusCode }) => {
+    got.push(`${statusCode}`);
+    return (chunk) => got.push(chunk.toString());
+  };
+  const asked = ask('/', undefined, { onHead });
+  await eventually('the first bytes', () => got.length === 2);
+  more();
+  expect([(await asked).text(), got]).toEqual(['', ['200', 'a', 'b']]);
+});
+
+test.each(['onHead', 'the taker'])('an exchange ends with what %s throws, and its connection with it', async (who) => {
+  answer = (response) => response.write('a');
   const refuse = () => {
+    throw new Error('enough');
+  };
+  const onHead = who === 'onHead' ? refuse : () => refuse;
+  expect(await outcome(ask('/', undefined, { onHead }))).toBe('enough');
+  await eventually('the connection to have been cut', () => cut === 1);
+});
+
+test('an exchange that may not start is not sent', async () => {
+  const mayStart = () => {
     throw new Error('the term is over');
   };
-  expect([await outcome(ask('/no', undefined, refuse)), await outcome(ask('/next'))]).toEqual([
+  expect([await outcome(ask('/no', undefined, { mayStart })), await outcome(ask('/next'))]).toEqual([
     'the term is over',
     '200 ok',
   ]);
