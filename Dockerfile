@@ -21,7 +21,7 @@ COPY --from=build /src/dist/rolevend.mjs /rolevend.mjs
 COPY --from=build /src/dist/sbom.cdx.json /sbom.cdx.json
 USER 65532:65532
 EXPOSE 8080 8081
-# The young generation cannot be given a size once the process runs, and where memory is limited Node.js would make it smaller;
-# lib/commands/heap.ts says the rest.
-ENTRYPOINT ["/nodejs/bin/node", "--min-semi-space-size=4", "--max-semi-space-size=4", "/rolevend.mjs"]
+# Sizes of the heap that cannot be given once the process runs: a young generation that Node.js would make smaller where memory
+# is limited, and an old one that is not collected while it is small. lib/commands/heap.ts says the rest.
+ENTRYPOINT ["/nodejs/bin/node", "--min-semi-space-size=8", "--max-semi-space-size=8", "--initial-old-space-size=48", "/rolevend.mjs"]
 CMD ["controller"]

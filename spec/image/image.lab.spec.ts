@@ -25,7 +25,13 @@ test('the Dockerfile puts Node, one bundled file and its bill of materials into 
     base: 'gcr.io/distroless/nodejs24-debian12:nonroot',
     files: { 'dist/rolevend.mjs': '/rolevend.mjs', 'dist/sbom.cdx.json': '/sbom.cdx.json' },
     user: '65532:65532',
-    entrypoint: ['/nodejs/bin/node', '--min-semi-space-size=4', '--max-semi-space-size=4', '/rolevend.mjs'],
+    entrypoint: [
+      '/nodejs/bin/node',
+      '--min-semi-space-size=8',
+      '--max-semi-space-size=8',
+      '--initial-old-space-size=48',
+      '/rolevend.mjs',
+    ],
     cmd: ['controller'],
   });
   const names = ['title', 'description', 'licenses', 'version', 'revision', 'base.name'];
