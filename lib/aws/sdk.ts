@@ -1,3 +1,4 @@
+import { orAborted } from '../clock.ts';
 import type { Call } from './transport.ts';
 
 type Next = (args: unknown) => Promise<{ response: unknown }>;
@@ -26,7 +27,9 @@ export function throughSdk<Output extends object>(make: () => SdkCall<Output>): 
     };
     const stack = command.middlewareStack as MiddlewareStack;
     stack.add(watch, { step: 'deserialize', priority: 'low', name: 'rolevendServerDate' });
-    const output = await send({ abortSignal });
+    const output = await orAborted(send({ abortSignal }), abortSignal).catch((error: unknown) => {
+      throw abortSignal.aborted ? abortSignal.reason : error;
+    });
     const { requestId } = (output as { $metadata?: { requestId?: string } }).$metadata ?? {};
     return { output, requestId };
   };

@@ -1,6 +1,6 @@
 import { UndiciHttpHandler } from '@smithy/undici-http-handler';
 import type { Dispatcher } from 'undici';
-import { type Clock, orAborted, parseTime, withDeadline } from '../clock.ts';
+import { type Clock, parseTime, withDeadline } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Course } from './course.ts';
@@ -23,7 +23,10 @@ export interface Answer<Output> extends Received<Output> {
 
 export interface Call<Output> {
   context: AwsContext;
-  /** Sends once. For a second attempt it is called anew, and signs with the time that the first one told. */
+  /**
+   * Sends once, and rejects with the signal's reason as soon as that aborts. For a second attempt it is called anew, and
+   * signs with the time that the first one told.
+   */
   send(signal: AbortSignal, course: Course): Promise<Received<Output>>;
 }
 
@@ -122,11 +125,7 @@ export class Transport {
       },
     };
     const limit = this.#options.callTimeoutMs ?? CALL_TIMEOUT_MS;
-    const send = (limited: AbortSignal) =>
-      orAborted(call.send(limited, course), limited).catch((error: unknown) => {
-        throw limited.aborted ? limited.reason : error;
-      });
-    const received = await withDeadline(this.#clock, limit, signal, send);
+    const received = await withDeadline(this.#clock, limit, signal, (limited) => call.send(limited, course));
     return { ...received, date: date ?? this.now };
   }
 

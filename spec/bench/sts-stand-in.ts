@@ -1,11 +1,10 @@
 // A stand-in for STS, as a process of its own. It answers every AssumeRole and GetCallerIdentity in 20 ms with what the
 // real one answers, and checks nothing: no signature, no policy. It stands in because the laboratory's AWS, which checks
 // all that, uses the same cores as what is measured and under load answers in tens of milliseconds: the figures would be
-// its own. Its parent is told the port first, and then for each number that it sends, how many calls of AssumeRole there
+// its own. For the same reason it understands no more of HTTP than what the operator sends. Its parent is told the port first, and then for each number that it sends, how many calls of AssumeRole there
 // were, as soon as there are so many.
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { systemClock as clock, rfc3339 } from '../../lib/clock.ts';
 
 /** How long the real STS takes, about, from within its Region. */
@@ -47,26 +46,42 @@ function xml(action: string, result: string): string {
   return `<${action}Response xmlns="${space}"><${action}Result>${result}</${action}Result>${id}</${action}Response>`;
 }
 
-const server = createServer((request, response) => {
-  let body = '';
-  request.setEncoding('utf8');
-  request.on('data', (chunk: string) => {
-    body += chunk;
+function answer(socket: Socket, body: string): void {
+  const input = new URLSearchParams(body);
+  const action = input.get('Action') ?? '';
+  const result = answers[action];
+  if (action === 'AssumeRole') calls += 1;
+  tellCalls();
+  clock.after(ANSWER_MS, () => {
+    const text = xml(action, result?.(input) ?? '');
+    const status = result ? '200 OK' : '400 Bad Request';
+    const date = new Date(clock.now()).toUTCString();
+    const headers = [`date: ${date}`, 'content-type: text/xml', `content-length: ${text.length}`];
+    socket.write([`HTTP/1.1 ${status}`, ...headers, '', text].join('\r\n'), 'latin1');
   });
-  request.on('end', () => {
-    const input = new URLSearchParams(body);
-    const action = input.get('Action') ?? '';
-    if (action === 'AssumeRole') calls += 1;
-    tellCalls();
-    const answer = answers[action];
-    clock.after(ANSWER_MS, () => {
-      const text = xml(action, answer?.(input) ?? '');
-      response.writeHead(answer ? 200 : 400, { 'content-type': 'text/xml', 'content-length': text.length });
-      response.end(text);
-    });
+}
+
+/** Where the body of the first request is, as soon as all of it is there. */
+function bodyIn(text: string): { start: number; end: number } | undefined {
+  const head = text.indexOf('\r\n\r\n');
+  if (head < 0) return undefined;
+  const start = head + 4;
+  const end = start + Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0);
+  return text.length < end ? undefined : { start, end };
+}
+
+const server = createServer((socket) => {
+  let text = '';
+  socket.setEncoding('latin1').setNoDelay(true);
+  socket.on('error', () => {});
+  socket.on('data', (chunk: string) => {
+    text += chunk;
+    for (let body = bodyIn(text); body !== undefined; body = bodyIn(text)) {
+      answer(socket, text.slice(body.start, body.end));
+      text = text.slice(body.end);
+    }
   });
 });
-server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
 process.on('message', (count: number) => {
   awaited = count;
