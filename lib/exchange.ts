@@ -53,6 +53,8 @@ export function exchange(
         running = controller;
       },
       onResponseStart(_, statusCode, headers) {
+        // Hints that come before the answer.
+        if (statusCode < 200) return;
         head = { statusCode, headers };
         take = onHead?.(head) ?? take;
       },

@@ -78,6 +78,19 @@ test('an exchange gives the bytes of its answer as they come to whoever takes th
   expect([(await asked).text(), got]).toEqual(['', ['200', 'a', 'b']]);
 });
 
+test('an exchange tells the head of its answer alone, and none of the hints before it', async () => {
+  const heads: number[] = [];
+  answer = (response) => {
+    response.writeEarlyHints({ link: '</a>; rel=preload' });
+    response.end('ok');
+  };
+  const onHead: Hooks['onHead'] = ({ statusCode }) => {
+    heads.push(statusCode);
+    return undefined;
+  };
+  expect([await outcome(ask('/', undefined, { onHead })), heads]).toEqual(['200 ok', [200]]);
+});
+
 test.each(['onHead', 'the taker'])('an exchange ends with what %s throws, and its connection with it', async (who) => {
   answer = (response) => response.write('a');
   const refuse = () => {

@@ -2,18 +2,24 @@ import { Agent, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 import type { AwsOptions } from './options.ts';
 
 const CONNECT_TIMEOUT_MS = 3_000;
-/** Most milliseconds for a whole call, where the options give no other. */
-export const CALL_TIMEOUT_MS = 20_000;
 /** Shorter than the idle time after which AWS closes a connection, so that no request goes out on a dying one. */
 const IDLE_MS = 4_000;
+/** Most milliseconds without a byte of an answer for what has no deadline: the credential chain of the SDK takes no signal. */
+const SILENCE_MS = 15_000;
 
 /** The connections to AWS that all requests of a process share, through the proxies that the options name. */
 export function awsDispatcher(options: AwsOptions): Dispatcher {
-  const { ca, proxyEnv = {}, connectTimeoutMs = CONNECT_TIMEOUT_MS, callTimeoutMs = CALL_TIMEOUT_MS } = options;
-  const tls = { timeout: connectTimeoutMs, ...(ca !== undefined && { ca }) };
-  // The credential chain of the SDK takes no signal, and an exchange that never ends would hold its lock for ever.
-  const limits = { headersTimeout: callTimeoutMs, bodyTimeout: callTimeoutMs };
-  const common = { allowH2: false, keepAliveTimeout: IDLE_MS, ...limits, connect: tls };
+  const { ca, proxyEnv = {}, connectTimeoutMs = CONNECT_TIMEOUT_MS, callTimeoutMs = SILENCE_MS } = options;
+  const silenceMs = Math.min(callTimeoutMs, SILENCE_MS);
+  const tls = { allowH2: false, timeout: connectTimeoutMs, ...(ca !== undefined && { ca }) };
+  const common = {
+    allowH2: false,
+    keepAliveTimeout: IDLE_MS,
+    keepAliveMaxTimeout: IDLE_MS,
+    headersTimeout: silenceMs,
+    bodyTimeout: silenceMs,
+    connect: tls,
+  };
   const direct = new Agent(common);
   const proxyOf = (scheme: string) => proxyEnv[`${scheme}_proxy`] || proxyEnv[`${scheme.toUpperCase()}_PROXY`] || '';
   const [httpProxy, httpsProxy, noProxy] = [proxyOf('http'), proxyOf('https'), proxyOf('no')];
@@ -21,8 +27,10 @@ export function awsDispatcher(options: AwsOptions): Dispatcher {
   const proxied = new EnvHttpProxyAgent({
     ...common,
     ...{ httpProxy, httpsProxy, noProxy, requestTls: tls, proxyTls: tls },
+    // undici gives these connections no settings of its own.
+    factory: (origin, given) => new Pool(origin, { ...common, ...given }),
     // A proxy may take long to say whether it opens the way, or never say it.
-    clientFactory: (origin, given) => new Pool(origin, { ...given, headersTimeout: connectTimeoutMs }),
+    clientFactory: (origin, given) => new Pool(origin, { ...common, ...given, headersTimeout: connectTimeoutMs }),
   });
   return httpsProxy === '' ? new OnlyPlain(proxied, direct) : proxied;
 }

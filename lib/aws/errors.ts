@@ -134,8 +134,6 @@ function nameOf(error: unknown): string {
 function look(error: unknown): Seen {
   const raw = (typeof error === 'object' && error !== null ? error : {}) as {
     message?: unknown;
-    code?: unknown;
-    cause?: { code?: unknown };
     $metadata?: { httpStatusCode?: number; requestId?: string };
     $response?: { statusCode?: number };
   };
@@ -143,9 +141,21 @@ function look(error: unknown): Seen {
     code: nameOf(error),
     status: raw.$metadata?.httpStatusCode ?? raw.$response?.statusCode ?? 0,
     requestId: raw.$metadata?.requestId,
-    network: isProxyRefusal(error) ? 'ERR_PROXY_TUNNEL' : networkCode(raw.code ?? raw.cause?.code),
+    network: networkOf(error),
     text: typeof raw.message === 'string' ? raw.message : '',
   };
+}
+
+/** What the network said, or the proxy; undici hides what is wrong with a proxy's certificate behind a code of its own. */
+function networkOf(error: unknown): string | undefined {
+  if (isProxyRefusal(error)) return 'ERR_PROXY_TUNNEL';
+  const code = codeOf(error);
+  const cause = codeOf((error as { cause?: unknown } | null | undefined)?.cause);
+  return networkCode(code === 'UND_ERR_PRX_TLS' ? cause : (code ?? cause));
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null | undefined)?.code;
 }
 
 /**
@@ -153,7 +163,7 @@ function look(error: unknown): Seen {
  * which has the same code.
  */
 function isProxyRefusal(error: unknown): boolean {
-  if (error instanceof errors.RequestAbortedError) return true;
+  if (error instanceof errors.RequestAbortedError || codeOf(error) === 'UND_ERR_PRX_CONN') return true;
   return error instanceof errors.InvalidArgumentError && error.message.startsWith('Proxy Authentication Required');
 }
 

@@ -54,6 +54,8 @@ export class QueryClient {
         method: 'POST',
         headers: { ...plain, ...signed },
         body,
+        headersTimeout: 0,
+        bodyTimeout: 0,
       };
       const onHead = ({ headers }: Head) => {
         course.answered(headers.date);

@@ -4,10 +4,12 @@ import { type Clock, parseTime, withDeadline } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Course } from './course.ts';
-import { awsDispatcher, CALL_TIMEOUT_MS } from './dispatcher.ts';
+import { awsDispatcher } from './dispatcher.ts';
 import { type AwsContext, AwsError, awsError } from './errors.ts';
 import type { AwsOptions, BaseCredentials } from './options.ts';
 import { Skew } from './skew.ts';
+
+const CALL_TIMEOUT_MS = 20_000;
 
 /** An output and the id of its request. */
 export interface Received<Output> {

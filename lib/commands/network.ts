@@ -5,7 +5,7 @@ import { ConfigError } from '../config.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** As curl and Node.js read them. */
+/** As curl reads them. */
 const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 const ENDPOINT = /^AWS_ENDPOINT_URL(_[A-Z0-9_]+)?$/;
 const SWITCHES = ['AWS_USE_FIPS_ENDPOINT', 'AWS_USE_DUALSTACK_ENDPOINT'];
@@ -43,9 +43,15 @@ function isEndpoint(name: string): boolean {
   return ENDPOINT.test(name);
 }
 
-/** Node.js would take a proxy without a scheme for none at all, and go around it. */
+/** User and password, where it has them, have to be percent-encoded. */
 function isHttpUrl(value: string): boolean {
-  return URL.canParse(value) && ['http:', 'https:'].includes(new URL(value).protocol);
+  try {
+    const { protocol, username, password } = new URL(value);
+    decodeURIComponent(username + password);
+    return ['http:', 'https:'].includes(protocol);
+  } catch {
+    return false;
+  }
 }
 
 function caBundle(path: string | undefined, problems: string[]): string | undefined {

@@ -61,7 +61,7 @@ function issueSpec(spec: AWSAssumeRoleSpec): Partial<AWSAssumeRoleSpec> {
   return Object.fromEntries(given.map((field) => [field, spec[field]]));
 }
 
-/** JSON with sorted keys and no undefined members, so that equal values give equal text. */
+/** The JSON of plain values with sorted keys and no undefined members, so that equal values give equal text. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(sorted(value));
 }

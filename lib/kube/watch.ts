@@ -24,7 +24,10 @@ export interface WatchOptions<T extends KubeObject = KubeObject> {
   idleMs: number;
   /** Called when the server has accepted the watch. */
   onOpen?: () => void;
-  /** Called with each event, in their order. What it throws ends the watch. */
+  /**
+   * Called with each event, in their order; also with those that came in one piece with one that made the signal abort. What
+   * it throws ends the watch.
+   */
   onEvent: (event: WatchEvent<T>) => void;
 }
 

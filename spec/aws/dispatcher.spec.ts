@@ -1,6 +1,14 @@
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
-import { afterEach, expect, test } from '@jest/globals';
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import { createServer as createTlsServer } from 'node:https';
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { SecretValue, type Session } from '../../lib/api/credentials.ts';
 import { awsDispatcher } from '../../lib/aws/dispatcher.ts';
 import { Ecr } from '../../lib/aws/ecr.ts';
@@ -12,6 +20,8 @@ import { systemClock, withDeadline } from '../../lib/clock.ts';
 import { exchange } from '../../lib/exchange.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createMetrics } from '../../lib/metrics.ts';
+import { createAuthority } from '../lab/certificates.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Of a call that nothing else ends. */
 const LIMIT_MS = 300;
@@ -29,7 +39,9 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-async function listen(server: Server | TcpServer): Promise<string> {
+const portOf = (address: string) => Number(address.split(':').at(-1));
+
+async function listen(server: Server | TcpServer | Http2SecureServer): Promise<string> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => sockets.add(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -145,23 +157,110 @@ test.each([
   expect(asked).toEqual(expected);
 });
 
+/** A transport with these options, and what its calls of STS and ECR come to: the text of the error. */
+function callers(options: Partial<AwsOptions>) {
+  const log = createLogger({ level: 'error' });
+  const aws = { region: 'eu-west-1', ...options };
+  const transport = new Transport({ aws, clock: systemClock, log, metrics: createMetrics() });
+  closers.push(() => void transport.close());
+  const context: AwsContext = { service: 'STS', operation: 'GetCallerIdentity', region: 'eu-west-1' };
+  const credentials = { accessKeyId: 'AKIA1', secretAccessKey: 'secret' };
+  const text = (asked: Promise<unknown>) => asked.then(() => 'answered', String);
+  return {
+    transport,
+    sts: () => text(new QueryClient(transport).ask(context, {}, credentials, undefined)),
+    ecr: () => text(new Ecr({ transport }).authorizationToken({ region: 'eu-west-1', roleArn: 'arn', session })),
+  };
+}
+
+const refused = (service: string) => `(${service}Unreachable, ERR_PROXY_TUNNEL). The proxy of HTTPS_PROXY refused`;
+
 test.each(['https://a.example', 'http://a.example'])(
   'that the proxy refuses a call to %s is told as such',
   async (endpoint) => {
     const { url } = await refusing(407);
-    const proxyEnv = { HTTPS_PROXY: url, HTTP_PROXY: url };
-    const aws = { region: 'eu-west-1', endpoint, proxyEnv };
-    const log = createLogger({ level: 'error' });
-    const transport = new Transport({ aws, clock: systemClock, log, metrics: createMetrics() });
-    const context: AwsContext = { service: 'STS', operation: 'GetCallerIdentity', region: 'eu-west-1' };
-    const credentials = { accessKeyId: 'AKIA1', secretAccessKey: 'secret' };
-    const asked = new QueryClient(transport).ask(context, {}, credentials, undefined);
-    await expect(asked).rejects.toThrow('(StsUnreachable, ERR_PROXY_TUNNEL). The proxy of HTTPS_PROXY refused');
-    const ecr = new Ecr({ transport }).authorizationToken({ region: 'eu-west-1', roleArn: 'arn', session });
-    await expect(ecr).rejects.toThrow('(EcrUnreachable, ERR_PROXY_TUNNEL). The proxy of HTTPS_PROXY refused');
-    await transport.close();
+    const { sts, ecr } = callers({ endpoint, proxyEnv: { HTTPS_PROXY: url, HTTP_PROXY: url } });
+    expect(await sts()).toContain(refused('Sts'));
+    expect(await ecr()).toContain(refused('Ecr'));
   },
 );
+
+test('that the proxy cuts the connection is told as a refusal, too', async () => {
+  const cutting = await listen(createTcpServer((socket) => socket.once('data', () => socket.destroy())));
+  const { sts, ecr } = callers({ endpoint: 'https://a.example', proxyEnv: { HTTPS_PROXY: `http://${cutting}` } });
+  expect(await sts()).toContain(refused('Sts'));
+  expect(await ecr()).toContain(refused('Ecr'));
+});
+
+describe('through a proxy with TLS, which offers HTTP/2, too', () => {
+  /** A proxy under this name to a server that knows one answer, both with certificates of one authority. */
+  async function proxied(name: string): Promise<Partial<AwsOptions>> {
+    const authority = await createAuthority();
+    const server = createTlsServer(await authority.issue('localhost'), (_request, response) => {
+      response.end('<GetCallerIdentityResponse></GetCallerIdentityResponse>');
+    });
+    const port = portOf(await listen(server));
+    const proxy = createSecureServer({ ...(await authority.issue(name)), allowHTTP1: true });
+    proxy.on('connect', (request: { httpVersion: string }, socket: Socket) => {
+      if (request.httpVersion !== '1.1') return;
+      const onward = connect(port, '127.0.0.1', () => socket.write('HTTP/1.1 200 Connection established\r\n\r\n'));
+      onward.pipe(socket).pipe(onward);
+      for (const end of [socket, onward]) end.on('error', () => onward.destroy());
+    });
+    const proxyEnv = { HTTPS_PROXY: `https://localhost:${portOf(await listen(proxy))}` };
+    return { endpoint: `https://localhost:${port}`, proxyEnv, ca: authority.cert };
+  }
+
+  test('a call is answered', async () => {
+    expect(await callers(await proxied('localhost')).sts()).toBe('answered');
+  });
+
+  test('a call says what is wrong with the certificate of the proxy', async () => {
+    expect(await callers(await proxied('other')).sts()).toContain(
+      '(StsUnreachable, ERR_TLS_CERT_ALTNAME_INVALID). The certificate of the other side is not trusted',
+    );
+  });
+});
+
+test.each([
+  ['directly', () => undefined],
+  ['through a proxy', (server: string) => ({ HTTP_PROXY: `http://${server}` })],
+])('a request without a deadline ends %s when nothing comes for long', async (_what, proxyEnvOf) => {
+  const server = await saying('');
+  const options = { callTimeoutMs: 50, proxyEnv: proxyEnvOf(server), limitMs: 10_000 };
+  expect(await outcome(`http://${server}/`, options)).toBe('UND_ERR_HEADERS_TIMEOUT');
+});
+
+/** A server of STS that promises to keep connections for long; tells how many are open. */
+async function keeping(): Promise<{ endpoint: string; open: () => number }> {
+  let open = 0;
+  const server = createServer((request, response) => {
+    response.setHeader('keep-alive', 'timeout=600');
+    request.resume().once('end', () => response.end('<GetCallerIdentityResponse></GetCallerIdentityResponse>'));
+  });
+  server.keepAliveTimeout = 600_000;
+  server.on('connection', (socket: Socket) => {
+    open += 1;
+    socket.once('close', () => {
+      open -= 1;
+    });
+  });
+  return { endpoint: `http://${await listen(server)}`, open: () => open };
+}
+
+test('a connection is closed before AWS would, also where the other side promises to keep it for longer', async () => {
+  const { endpoint, open } = await keeping();
+  expect([await callers({ endpoint }).sts(), open()]).toEqual(['answered', 1]);
+  await eventually('the connection to be closed', () => open() === 0, 20_000);
+});
+
+test('a transport that is closed leaves no connection', async () => {
+  const { endpoint, open } = await keeping();
+  const { sts, transport } = callers({ endpoint });
+  expect([await sts(), open()]).toEqual(['answered', 1]);
+  await transport.close();
+  await eventually('the connection to be closed', () => open() === 0, 2_000);
+});
 
 test.each([
   ['localhost', []],

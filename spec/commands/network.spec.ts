@@ -49,7 +49,8 @@ describe('the way to AWS', () => {
   });
 
   it.each([
-    ['without a scheme, which Node.js would go around', 'proxy.example.com:3128'],
+    ['without a scheme', 'proxy.example.com:3128'],
+    ['with a password that is not encoded', 'http://user:100%@proxy:3128'],
     ['of another kind', 'socks5://proxy:1080'],
     ['without a host', 'http://'],
     ['on no port', 'http://user:password@proxy:99999'],
