@@ -31,10 +31,11 @@ ${MACHINE}${machine}
 ${figures.map(row).join('\n')}
 
 The figures about objects that are created at once are medians of five rounds, ratios those of the rounds' ratios. A round is a
-bare loop that writes little, a bare loop, a new process of the operator and the bare loop once more, right one after the other,
-so that the ratios are of things that were measured within seconds. There the bare loops, and what creates the objects for
-the operator, are new processes, too. At last another new process of the operator issues as many, for the other figures, and
-the benchmark watches for its Secrets.
+bare loop that writes little, and then, right one after the other, a bare loop, a new process of the operator, a bare loop,
+another new process of the operator and a bare loop. The round's ratio is the mean of two, each of the operator to the bare
+loops beside it, so that they are of things that were measured within seconds: most machines are faster at one minute than at
+the next. The bare loops, and what creates the objects for the operator, are new processes, too. At last one more process of
+the operator issues as many, for the other figures, and the benchmark watches for its Secrets.
 
 ## What the figures mean
 
