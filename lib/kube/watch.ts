@@ -41,6 +41,7 @@ export async function watch<T extends KubeObject>(
   const call = watchCall(resource, options);
   const idle = new IdleDeadline(clock, options.idleMs, options.signal);
   const framer = new LineFramer();
+  /** What `onEvent` threw, which is no trouble of the connection. */
   let refusal: unknown;
   const tell = (event: WatchEvent<T>) => {
     try {
