@@ -16,9 +16,9 @@ export interface Answer extends Head {
 /** What an exchange tells while it goes on. What they throw ends it. */
 export interface Hooks {
   /** Called when a connection takes the request, right before that goes out. */
-  mayStart?(): void;
+  mayStart?: (() => void) | undefined;
   /** Called with the head of the answer. What it gives takes the bytes of the answer as they come. */
-  onHead?(head: Head): ((chunk: Buffer) => void) | undefined;
+  onHead?: (head: Head) => ((chunk: Buffer) => void) | undefined;
 }
 
 /**

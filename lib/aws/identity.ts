@@ -139,7 +139,7 @@ export class BaseIdentity {
 
   #remainingMs(credentials: BaseCredentials): number {
     const end = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
-    return end - (this.#clock.now() + this.#transport.skewMs);
+    return end - this.#transport.now;
   }
 
   /** One flight at a time, however many ask. Never rejects. */

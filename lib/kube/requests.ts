@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { type Clock, parseTime, withDeadline } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
-import { type Answer, exchange, type Head } from '../exchange.ts';
+import { type Answer, exchange, type Head, type Hooks } from '../exchange.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
 import { errorOfStatus, KubeError, type KubeStatus, type RequestContext } from './errors.ts';
@@ -102,8 +102,8 @@ export class Requests {
   }
 
   #way(call: Call): Way {
-    const { connection, beforeWrite = () => {}, purpose = 'request' } = this.#options;
-    return { dispatcher: () => connection.dispatcher(purpose), mayStart: isRead(call) ? () => {} : beforeWrite };
+    const { connection, beforeWrite, purpose = 'request' } = this.#options;
+    return { dispatcher: () => connection.dispatcher(purpose), mayStart: isRead(call) ? undefined : beforeWrite };
   }
 
   /** The answer; after a 401 that of a second try with a new login. */
@@ -122,7 +122,7 @@ export class Requests {
     call: Call,
     auth: Record<string, string>,
     signal: AbortSignal,
-    { dispatcher, mayStart = () => {}, open }: Way,
+    { dispatcher, mayStart, open }: Way,
   ): Promise<Answer> {
     const { origin, path } = this.#server;
     const method = methods[call.verb];
@@ -157,7 +157,7 @@ export class Requests {
 interface Way {
   /** The login may have opened new connections just before, so the way is asked for at the last moment. */
   dispatcher(): Dispatcher;
-  mayStart?: () => void;
+  mayStart?: Hooks['mayStart'];
   /** See `Requests.stream`. */
   open?: () => (chunk: Buffer) => void;
 }
