@@ -1,18 +1,17 @@
 import { RolevendError } from '../errors.ts';
-import type { AwsContext } from './errors.ts';
 import { type BaseCredentials, type CallerIdentity, parseCaller } from './options.ts';
-import type { QueryClient } from './query.ts';
+import type { StsClient, StsContext } from './sts-client.ts';
 
 /** Asks STS whose credentials these are; the call needs no permission. Throws AwsError, or the signal's reason. */
 export async function callerIdentity(
-  sts: QueryClient,
+  sts: StsClient,
   region: string,
   credentials: BaseCredentials,
   signal?: AbortSignal,
 ): Promise<CallerIdentity> {
-  const context: AwsContext = { service: 'STS', operation: 'GetCallerIdentity', region };
+  const context: StsContext<'GetCallerIdentity'> = { service: 'STS', operation: 'GetCallerIdentity', region };
   const { output, requestId } = await sts.ask(context, {}, credentials, signal);
-  const caller = parseCaller(output['Arn'] ?? '');
+  const caller = parseCaller(output.Arn ?? '');
   if (caller === undefined) {
     throw new RolevendError('STS answered GetCallerIdentity with an ARN of unknown form.', {
       code: 'StsUnreachable',

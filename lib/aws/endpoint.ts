@@ -1,6 +1,12 @@
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { getEndpointFromInstructions } from '@smithy/core/endpoints';
-import type { Scope } from './signature.ts';
+
+/** What a signature is good for. */
+export interface Scope {
+  region: string;
+  /** The name under which the service signs, as `sts`. */
+  service: string;
+}
 
 /** Where requests to STS go, and what their signatures are for. */
 export interface Endpoint {

@@ -101,7 +101,7 @@ interface Seen {
   text: string;
 }
 
-/** Turns whatever the SDK or `QueryClient` threw into our error. An error of our own is handed back as it is. */
+/** Turns whatever the SDK or `StsClient` threw into our error. An error of our own is handed back as it is. */
 export function awsError(error: unknown, context: AwsContext): RolevendError {
   if (error instanceof RolevendError) return error;
   const seen = look(error);
@@ -192,7 +192,7 @@ function classify(seen: Seen, context: AwsContext): { code: string; trouble: Tro
 function isAwsCode(code: string): boolean {
   return (
     /^[A-Z][A-Za-z0-9.]{2,63}$/.test(code) &&
-    !['Error', 'SyntaxError', 'TypeError', 'Unknown', 'UnknownError', 'TimeoutError'].includes(code)
+    !['Error', 'SyntaxError', 'TypeError', 'Unknown', 'UnknownError', 'NotFound', 'TimeoutError'].includes(code)
   );
 }
 

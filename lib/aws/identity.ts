@@ -5,7 +5,7 @@ import { callerIdentity } from './caller.ts';
 import { defaultChain } from './chain.ts';
 import { identityProblem } from './identity-problem.ts';
 import type { AwsOptions, BaseCredentials, CallerIdentity, CredentialProvider } from './options.ts';
-import { QueryClient } from './query.ts';
+import { StsClient } from './sts-client.ts';
 import type { Transport } from './transport.ts';
 
 export type { AwsOptions, CallerIdentity } from './options.ts';
@@ -38,7 +38,7 @@ interface Current {
  */
 export class BaseIdentity {
   readonly #transport: Transport;
-  readonly #sts: QueryClient;
+  readonly #sts: StsClient;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #provider: CredentialProvider;
@@ -56,7 +56,7 @@ export class BaseIdentity {
   /** `random` draws the jitter, in [0, 1). Default: Math.random. */
   constructor(options: { transport: Transport; aws: AwsOptions; clock: Clock; log: Logger; random?: () => number }) {
     this.#transport = options.transport;
-    this.#sts = new QueryClient(options.transport);
+    this.#sts = new StsClient(options.transport);
     this.#clock = options.clock;
     this.#log = options.log;
     this.#random = options.random ?? Math.random;

@@ -1,10 +1,10 @@
 import { SecretValue, type Session } from '../api/credentials.ts';
-import { parseTime } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
-import { type AwsContext, AwsError } from './errors.ts';
+import { AwsError } from './errors.ts';
 import type { BaseIdentity } from './identity.ts';
 import { type CallerIdentity, credentialsOf, type Signer } from './options.ts';
-import { type Parameters, QueryClient, type Values } from './query.ts';
+import { StsClient, type StsContext } from './sts-client.ts';
+import type { Action, Inputs, Outputs } from './sts-protocol.ts';
 import { tokenClaims } from './token-claims.ts';
 import type { Answer, Transport } from './transport.ts';
 
@@ -48,11 +48,11 @@ export interface WebIdentityInput extends SessionInput {
 export class Sts {
   readonly #transport: Transport;
   readonly #identity: BaseIdentity;
-  readonly #query: QueryClient;
+  readonly #client: StsClient;
 
   constructor(options: { transport: Transport; identity: BaseIdentity }) {
     this.#transport = options.transport;
-    this.#query = new QueryClient(options.transport);
+    this.#client = new StsClient(options.transport);
     this.#identity = options.identity;
   }
 
@@ -69,7 +69,7 @@ export class Sts {
     const credentials = signer ? credentialsOf(signer.session) : await this.#identity.credentials(signal);
     const context = this.#context('AssumeRole', input, signer?.caller ?? this.#identity.current?.caller);
     try {
-      return session(await this.#query.ask(context, parametersOf(input), credentials, signal), context);
+      return session(await this.#client.ask(context, requestOf(input), credentials, signal), context);
     } catch (error) {
       const isOurs = signer === undefined && doubtsIdentity(error, context.region === this.#transport.region);
       if (isOurs) this.#identity.invalidate(credentials);
@@ -80,11 +80,15 @@ export class Sts {
   /** One AssumeRoleWithWebIdentity: nothing of the operator's own identity enters. Throws as `assumeRole`. */
   async assumeRoleWithWebIdentity(input: WebIdentityInput, signal?: AbortSignal): Promise<Session> {
     const context = { ...this.#context('AssumeRoleWithWebIdentity', input), claims: tokenClaims(input.token) };
-    const parameters = { ...sessionParameters(input), WebIdentityToken: input.token.reveal() };
-    return session(await this.#query.ask(context, parameters, undefined, signal), context);
+    const request = { ...sessionRequest(input), WebIdentityToken: input.token.reveal() };
+    return session(await this.#client.ask(context, request, undefined, signal), context);
   }
 
-  #context(operation: string, input: SessionInput & Partial<AssumeRoleInput>, caller?: CallerIdentity): AwsContext {
+  #context<A extends Action>(
+    operation: A,
+    input: SessionInput & Partial<AssumeRoleInput>,
+    caller?: CallerIdentity,
+  ): StsContext<A> {
     const { roleArn, externalId, path, region = this.#transport.region } = input;
     const set = { tagged: isTagged(input), sourceIdentity: input.sourceIdentity !== undefined };
     return { service: 'STS', operation, region, roleArn, caller, externalId, path, ...set, packed: packedParts(input) };
@@ -112,43 +116,39 @@ function doubtsIdentity(error: unknown, ownRegion: boolean): boolean {
   return ownRegion || !['InvalidClientTokenId', 'UnrecognizedClient'].includes(error.code);
 }
 
-function sessionParameters({
-  roleArn,
-  sessionName,
-  durationSeconds,
-  sessionPolicy,
-  policyArns,
-}: SessionInput): Parameters {
+function sessionRequest({ roleArn, sessionName, durationSeconds, sessionPolicy, policyArns }: SessionInput) {
   return {
     RoleArn: roleArn,
     RoleSessionName: sessionName,
     DurationSeconds: durationSeconds,
     Policy: sessionPolicy,
-    PolicyArns: policyArns?.map((arn) => ({ arn })),
+    PolicyArns: filled(policyArns)?.map((arn) => ({ arn })),
   };
 }
 
-function parametersOf(input: AssumeRoleInput): Parameters {
+function requestOf(input: AssumeRoleInput): Inputs['AssumeRole'] {
+  const tags = Object.entries(input.sessionTags ?? {});
   return {
-    ...sessionParameters(input),
+    ...sessionRequest(input),
     ExternalId: input.externalId,
     SourceIdentity: input.sourceIdentity,
-    Tags: Object.entries(input.sessionTags ?? {}).map(([Key, Value]) => ({ Key, Value })),
-    TransitiveTagKeys: input.transitiveTagKeys,
+    Tags: filled(tags)?.map(([Key, Value]) => ({ Key, Value })),
+    TransitiveTagKeys: filled(input.transitiveTagKeys),
   };
 }
 
-function session({ output, date, requestId }: Answer<Values>, context: AwsContext): Session {
-  const {
-    AccessKeyId: id,
-    SecretAccessKey: secret,
-    SessionToken: token,
-    Expiration: end,
-    Arn,
-    PackedPolicySize,
-  } = output;
-  const expiresAt = parseTime(end);
-  const packed = Number.parseInt(PackedPolicySize ?? '', 10);
+/** The SDK sends an empty list as one empty member, which AWS refuses. */
+function filled<T>(list: readonly T[] | undefined): T[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : [...list];
+}
+
+function session(
+  { output, date, requestId }: Answer<Outputs['AssumeRole' | 'AssumeRoleWithWebIdentity']>,
+  context: StsContext<Action>,
+): Session {
+  const { AccessKeyId: id, SecretAccessKey: secret, SessionToken: token, Expiration: end } = output.Credentials ?? {};
+  const expiresAt = end?.getTime();
+  const { PackedPolicySize: packed } = output;
   if (!id || !secret || !token || expiresAt === undefined) {
     const message = `STS ${context.operation} answered without credentials in ${context.region}.`;
     throw new RolevendError(message, { code: 'StsUnreachable', consequence: 'retry', requestId });
@@ -159,8 +159,8 @@ function session({ output, date, requestId }: Answer<Values>, context: AwsContex
     sessionToken: new SecretValue(token),
     issuedAt: date,
     expiresAt,
-    assumedRoleArn: Arn ?? '',
-    ...(Number.isFinite(packed) && { packedPolicySizePercent: packed }),
+    assumedRoleArn: output.AssumedRoleUser?.Arn ?? '',
+    ...(packed !== undefined && { packedPolicySizePercent: packed }),
     ...(requestId !== undefined && { requestId }),
   };
 }

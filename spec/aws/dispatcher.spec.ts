@@ -12,9 +12,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { SecretValue, type Session } from '../../lib/api/credentials.ts';
 import { awsDispatcher } from '../../lib/aws/dispatcher.ts';
 import { Ecr } from '../../lib/aws/ecr.ts';
-import type { AwsContext } from '../../lib/aws/errors.ts';
 import type { AwsOptions } from '../../lib/aws/options.ts';
-import { QueryClient } from '../../lib/aws/query.ts';
+import { StsClient, type StsContext } from '../../lib/aws/sts-client.ts';
 import { Transport } from '../../lib/aws/transport.ts';
 import { systemClock, withDeadline } from '../../lib/clock.ts';
 import { exchange } from '../../lib/exchange.ts';
@@ -163,12 +162,16 @@ function callers(options: Partial<AwsOptions>) {
   const aws = { region: 'eu-west-1', ...options };
   const transport = new Transport({ aws, clock: systemClock, log, metrics: createMetrics() });
   closers.push(() => void transport.close());
-  const context: AwsContext = { service: 'STS', operation: 'GetCallerIdentity', region: 'eu-west-1' };
+  const context: StsContext<'GetCallerIdentity'> = {
+    service: 'STS',
+    operation: 'GetCallerIdentity',
+    region: 'eu-west-1',
+  };
   const credentials = { accessKeyId: 'AKIA1', secretAccessKey: 'secret' };
   const text = (asked: Promise<unknown>) => asked.then(() => 'answered', String);
   return {
     transport,
-    sts: () => text(new QueryClient(transport).ask(context, {}, credentials, undefined)),
+    sts: () => text(new StsClient(transport).ask(context, {}, credentials, undefined)),
     ecr: () => text(new Ecr({ transport }).authorizationToken({ region: 'eu-west-1', roleArn: 'arn', session })),
   };
 }

@@ -6,21 +6,29 @@ export interface StubAws {
   endpoint: string;
   /** Bodies of the requests so far. */
   requests: string[];
+  /** What came before each of the bodies. */
+  heads: Pick<IncomingMessage, 'method' | 'url' | 'headers'>[];
   /** How many connections were opened. */
   connections(): number;
   answer(respond: (body: string, response: ServerResponse) => void): void;
   close(): Promise<void>;
 }
 
+/** As AWS does, it stands in a header and in the body. */
+const REQUEST_ID = 'req-1';
+
 /** A bare HTTP server in place of AWS. It checks nothing. */
 export async function stubAws(): Promise<StubAws> {
   const requests: string[] = [];
+  const heads: StubAws['heads'] = [];
   let opened = 0;
   let respond = (_body: string, response: ServerResponse) =>
     response.end(callerXml('arn:aws:iam::123456789012:user/ci'));
   const server = createServer((request, response) => {
     void read(request).then((body) => {
       requests.push(body);
+      heads.push({ method: request.method, url: request.url, headers: request.headers });
+      response.setHeader('x-amzn-requestid', REQUEST_ID);
       respond(body, response);
     });
   });
@@ -31,6 +39,7 @@ export async function stubAws(): Promise<StubAws> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
+    heads,
     connections: () => opened,
     answer: (next) => {
       respond = next as typeof respond;
@@ -59,11 +68,11 @@ export function sessionXml(operation: string, expiration: string): string {
 
 /** An error in the form of STS. */
 export function errorXml(code: string, message = 'text of the service'): string {
-  return `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>req-1</RequestId></ErrorResponse>`;
+  return `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>${REQUEST_ID}</RequestId></ErrorResponse>`;
 }
 
 function xml(operation: string, result: string): string {
-  return `<${operation}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${operation}Result>${result}</${operation}Result><ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata></${operation}Response>`;
+  return `<${operation}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${operation}Result>${result}</${operation}Result><ResponseMetadata><RequestId>${REQUEST_ID}</RequestId></ResponseMetadata></${operation}Response>`;
 }
 
 async function read(request: IncomingMessage): Promise<string> {
