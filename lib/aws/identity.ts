@@ -3,6 +3,7 @@ import { RolevendError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { callerIdentity } from './caller.ts';
 import { defaultChain } from './chain.ts';
+import { DoubtPace } from './doubt.ts';
 import { identityProblem } from './identity-problem.ts';
 import type { AwsOptions, BaseCredentials, CallerIdentity, CredentialProvider } from './options.ts';
 import { StsClient } from './sts-client.ts';
@@ -24,9 +25,6 @@ const MAX_RETRY_MS = 300_000;
 /** While there is nothing usable the operator can do no work, so it looks more often. */
 const MAX_RETRY_WITHOUT_MS = 30_000;
 
-/** Credentials that STS accepted are not doubted again for so many milliseconds. */
-const RECHECK_PAUSE_MS = 2_000;
-
 interface Current {
   caller: CallerIdentity;
   credentials: BaseCredentials;
@@ -44,6 +42,7 @@ export class BaseIdentity {
   readonly #provider: CredentialProvider;
   readonly #random: () => number;
   readonly #listeners = new Set<(caller: CallerIdentity) => void>();
+  readonly #doubts = new DoubtPace();
   #current: Current | undefined;
   #refused: BaseCredentials | undefined;
   #flight: Promise<void> | undefined;
@@ -104,11 +103,12 @@ export class BaseIdentity {
 
   /**
    * AWS refused these credentials: they are not used again unless GetCallerIdentity accepts them. Ignored for
-   * credentials that were replaced meanwhile and for those accepted just now, so that refusals in a row cost one check.
+   * credentials that were replaced meanwhile and for those accepted just now, so that refusals in a row cost one check;
+   * where doubts turn out wrong again and again, they grow rare.
    */
   invalidate(credentials: BaseCredentials | undefined = this.#current?.credentials): void {
     if (credentials === undefined || credentials !== this.#current?.credentials) return;
-    if (this.#clock.monotonic() - this.#acceptedAt < RECHECK_PAUSE_MS) return;
+    if (!this.#doubts.take(this.#acceptedAt, this.#clock.monotonic())) return;
     this.#refused = credentials;
     this.#nextAt = Number.NEGATIVE_INFINITY;
     this.#wake();

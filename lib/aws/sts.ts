@@ -71,8 +71,7 @@ export class Sts {
     try {
       return session(await this.#client.ask(context, requestOf(input), credentials, signal), context);
     } catch (error) {
-      const isOurs = signer === undefined && doubtsIdentity(error, context.region === this.#transport.region);
-      if (isOurs) this.#identity.invalidate(credentials);
+      if (signer === undefined && this.#doubtsIdentity(error, context)) this.#identity.invalidate(credentials);
       throw error;
     }
   }
@@ -82,6 +81,15 @@ export class Sts {
     const context = { ...this.#context('AssumeRoleWithWebIdentity', input), claims: tokenClaims(input.token) };
     const request = { ...sessionRequest(input), WebIdentityToken: input.token.reveal() };
     return session(await this.#client.ask(context, request, undefined, signal), context);
+  }
+
+  /**
+   * Whether a refusal speaks against the operator's own credentials. Only the endpoint of the own Region can tell: in a
+   * Region that is not enabled AWS knows no access key, and an endpoint that was set for one Region accepts no signature
+   * for another, however good the credentials are.
+   */
+  #doubtsIdentity(error: unknown, { region }: StsContext<Action>): boolean {
+    return error instanceof AwsError && error.trouble === 'credentials' && region === this.#transport.region;
   }
 
   #context<A extends Action>(
@@ -108,12 +116,6 @@ function packedParts(input: Partial<AssumeRoleInput>): string[] {
     ...(policyArns.length === 0 ? [] : [`${path}.policyArns (${policyArns.length})`]),
     ...(tags === 0 ? [] : [`${path}.sessionTags (${tags})`]),
   ];
-}
-
-/** In a Region that is not enabled AWS knows no access key, however good: that says nothing about ours. */
-function doubtsIdentity(error: unknown, ownRegion: boolean): boolean {
-  if (!(error instanceof AwsError) || error.trouble !== 'credentials') return false;
-  return ownRegion || !['InvalidClientTokenId', 'UnrecognizedClient'].includes(error.code);
 }
 
 function sessionRequest({ roleArn, sessionName, durationSeconds, sessionPolicy, policyArns }: SessionInput) {

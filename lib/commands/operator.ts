@@ -12,6 +12,7 @@ import { Announcer } from '../controllers/aws-assume-role/events.ts';
 import { VendingMetrics } from '../controllers/aws-assume-role/metrics.ts';
 import {
   keptObject,
+  keysOfGrant,
   keysOfNamespace,
   keysOfObject,
   keysOfSecret,
@@ -206,7 +207,13 @@ export class Operator {
         onChange: (change) => this.#enqueue(keysOfSecret(change, objects)),
       });
     }
-    this.#watches.add<RoleGrant>(roleGrants, { store: this.#grants, onChange: () => this.#enqueueAll() });
+    this.#watches.add<RoleGrant>(roleGrants, {
+      store: this.#grants,
+      onChange: (change) => {
+        this.#enqueue(keysOfGrant(change, objects, this.#namespaces));
+        this.#enqueueAll();
+      },
+    });
     this.#watches.add<KubeObject>(namespaces, {
       metadataOnly: true,
       store: this.#namespaces,

@@ -1,5 +1,5 @@
 import type { AWSAssumeRoleSpec } from '../api/aws-assume-role.ts';
-import type { NamespaceSelection, RoleGrant, Terms } from '../api/role-grant.ts';
+import type { RoleGrant, Terms } from '../api/role-grant.ts';
 import { denied } from './grant-messages.ts';
 import { combine, fieldProblem, isSignedByOperator } from './grant-terms.ts';
 import { matchSelector } from './label-selector.ts';
@@ -59,12 +59,17 @@ export function evaluate(grants: Iterable<RoleGrant>, request: GrantRequest): Gr
 /** Whether a grant speaks of the namespace and the role of the request. */
 export function matches(grant: RoleGrant, request: GrantRequest): boolean {
   if (grant.metadata.deletionTimestamp !== undefined) return false;
-  if (!matchNamespace(grant.spec.namespaces, request)) return false;
+  if (!matchNamespace(grant, request)) return false;
   const context = { namespace: request.namespace, ...request.self };
   return grant.spec.roles.some((pattern) => matchRole(pattern, request.roleArn, context));
 }
 
-function matchNamespace({ names, selector }: NamespaceSelection, request: GrantRequest): boolean {
+/** Whether a grant speaks of the namespace, also one that is being deleted. */
+export function matchNamespace(
+  { spec }: Pick<RoleGrant, 'spec'>,
+  request: Pick<GrantRequest, 'namespace' | 'namespaceLabels'>,
+): boolean {
+  const { names, selector } = spec.namespaces;
   // A stored grant with both or neither is malformed and opens nothing.
   if ((names === undefined) === (selector === undefined)) return false;
   if (names !== undefined) return names.some((glob) => matchGlob(glob, request.namespace));

@@ -5,8 +5,11 @@ import { FairFifo } from './fifo.ts';
 import { refOfKey } from './objects.ts';
 import { type QueueFigures, type QueueMetrics, queueMetrics } from './queue-metrics.ts';
 
-/** `high` for real changes and due work, `low` for a resync: high keys are always handed out first. */
+/** `high` for real changes and due work, `low` for a resync, which gets one of four turns while both wait. */
 export type Priority = 'high' | 'low';
+
+/** Every fourth key that is handed out is a `low` one while there are any, so that those with work for ever keep none out. */
+const SHARE = 4;
 
 export interface WorkQueueOptions {
   /** The label `name` of the metrics, unlike any other queue's in the same metrics. */
@@ -53,6 +56,7 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>();
   readonly #waiters = new Set<Waiter>();
   readonly #drainWaiters: (() => void)[] = [];
+  #sinceLow = 0;
   #timer: { at: number; cancel: () => void } | undefined;
   #shutDown = false;
 
@@ -205,12 +209,20 @@ export class WorkQueue {
   }
 
   #take(): string | undefined {
-    const key = this.#runnable.high.shift() ?? this.#runnable.low.shift();
+    const key = this.#shift();
     if (key === undefined) return undefined;
     const now = this.#clock.monotonic();
     this.#metrics.taken((now - (this.#dirty.get(key)?.since ?? now)) / 1000);
     this.#dirty.delete(key);
     this.#processing.set(key, now);
+    return key;
+  }
+
+  #shift(): string | undefined {
+    const { high, low } = this.#runnable;
+    const isTurnOfLow = low.size > 0 && (high.size === 0 || this.#sinceLow >= SHARE - 1);
+    const key = isTurnOfLow ? low.shift() : high.shift();
+    if (key !== undefined) this.#sinceLow = isTurnOfLow ? 0 : this.#sinceLow + 1;
     return key;
   }
 

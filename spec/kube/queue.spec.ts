@@ -87,11 +87,26 @@ describe('a work queue', () => {
       'loud/1',
       'quiet/2',
       'cluster-wide',
+      'quiet/1',
       'loud/2',
       'loud/3',
       'loud/4',
-      'quiet/1',
     ]);
+  });
+
+  it('gives every fourth turn to a resync while real changes never end', async () => {
+    const { queue } = make();
+    for (let n = 1; n <= 5; n += 1) queue.add(`resync${n}`, 'low');
+    for (let n = 1; n <= 3; n += 1) queue.add(`change${n}`);
+    const taken: string[] = [];
+    for (let n = 0; n < 12; n += 1) {
+      const key = (await queue.next()) ?? '';
+      taken.push(key.replace(/\d+$/, ''));
+      queue.done(key);
+      if (key.startsWith('change')) queue.add(key);
+    }
+    const three = ['change', 'change', 'change'];
+    expect(taken).toEqual([...three, 'resync', ...three, 'resync', ...three, 'resync']);
   });
 
   it('remembers the higher priority of a key that is added while a worker holds it', async () => {

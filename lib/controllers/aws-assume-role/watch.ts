@@ -1,4 +1,6 @@
 import type { AWSAssumeRole, AWSAssumeRoleSpec } from '../../api/aws-assume-role.ts';
+import type { RoleGrant } from '../../api/role-grant.ts';
+import { matchNamespace } from '../../credentials/grants.ts';
 import { isDeleting, type KubeObject, keyOf, withoutManagedFields } from '../../kube/objects.ts';
 import { type Change, Store } from '../../kube/store.ts';
 import { ownerUidIndex, secretNameIndex, uidIndex } from './inspect.ts';
@@ -68,6 +70,38 @@ export function keysOfNamespace({ object, previous }: Change<KubeObject>, object
   if (previous !== undefined && JSON.stringify(previous.metadata.labels) === JSON.stringify(object.metadata.labels))
     return [];
   return objects.byIndex(namespaceIndex, object.metadata.name).map(keyOf);
+}
+
+/**
+ * All objects of the namespaces that a grant speaks of, or spoke of before it changed: what they may do can differ now. For
+ * those of other namespaces only the text of a denial can.
+ */
+export function keysOfGrant(
+  change: Change<RoleGrant>,
+  objects: Store<AWSAssumeRole>,
+  namespaces: Pick<Store<KubeObject>, 'get'>,
+): string[] {
+  const { object, previous, type } = change;
+  if (type === 'modified' && previous !== undefined && isSameGrant(previous, object)) return [];
+  const speaksOf = memoized((namespace: string) => {
+    const known = namespaces.get(namespace);
+    const request = { namespace, namespaceLabels: known && (known.metadata.labels ?? {}) };
+    return matchNamespace(object, request) || (previous !== undefined && matchNamespace(previous, request));
+  });
+  return [...objects.list()].filter(({ metadata }) => speaksOf(metadata.namespace ?? '')).map(keyOf);
+}
+
+function isSameGrant({ metadata: before }: RoleGrant, { metadata: after }: RoleGrant): boolean {
+  return before.generation === after.generation && before.deletionTimestamp === after.deletionTimestamp;
+}
+
+function memoized<T>(work: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    const value = known.has(text) ? (known.get(text) as T) : work(text);
+    known.set(text, value);
+    return value;
+  };
 }
 
 function namersOf(namespace: string | undefined, secretName: string, objects: Store<AWSAssumeRole>): string[] {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AWSAssumeRole } from '../../../lib/api/aws-assume-role.ts';
 import { annotations } from '../../../lib/api/names.ts';
+import type { RoleGrant } from '../../../lib/api/role-grant.ts';
 import { ownerUidIndex, secretNameIndex, uidIndex } from '../../../lib/controllers/aws-assume-role/inspect.ts';
 import {
+  keysOfGrant,
   keysOfNamespace,
   keysOfObject,
   keysOfSecret,
@@ -10,7 +12,7 @@ import {
   secretStore,
 } from '../../../lib/controllers/aws-assume-role/watch.ts';
 import type { KubeObject, ObjectMeta } from '../../../lib/kube/objects.ts';
-import type { Change } from '../../../lib/kube/store.ts';
+import { type Change, Store } from '../../../lib/kube/store.ts';
 import { at, reference, role, secretMeta } from './fixtures.ts';
 
 /** An object `team/<name>` that names the Secret `secretName`. */
@@ -124,6 +126,56 @@ describe('the passes that a change of a namespace asks for', () => {
     ],
   ])('%s', (_what, change, expected) => {
     expect(keysOfNamespace(change, store).sort()).toEqual(expected);
+  });
+});
+
+describe('the passes that a change of a RoleGrant asks for at once', () => {
+  const namespaces = new Store<KubeObject>();
+  const labelled = { name: 'team', labels: { tenant: 'a' }, resourceVersion: '1' };
+  namespaces.replace(undefined, [{ apiVersion: 'v1', kind: 'Namespace', metadata: labelled }], '9');
+  const grant = (spec: RoleGrant['spec']['namespaces'], metadata: Partial<RoleGrant['metadata']> = {}): RoleGrant => ({
+    apiVersion: 'rolevend.dev/v1alpha1',
+    kind: 'RoleGrant',
+    metadata: { name: 'g', generation: 1, ...metadata },
+    spec: { namespaces: spec, roles: ['arn:self:iam::self:role/*'] },
+  });
+  const team = ['team/apart', 'team/app', 'team/rival'];
+  const later = { generation: 2 };
+
+  it.each<[string, Change<RoleGrant>, string[]]>([
+    ['those of a namespace that it names', { type: 'added', object: grant({ names: ['te*'] }) }, team],
+    ['those of all', { type: 'deleted', object: grant({ names: ['*'] }) }, ['elsewhere/app', ...team]],
+    [
+      'those that its selector finds',
+      { type: 'added', object: grant({ selector: { matchLabels: { tenant: 'a' } } }) },
+      team,
+    ],
+    [
+      'those of which it speaks no more',
+      { type: 'modified', object: grant({ names: ['other'] }, later), previous: grant({ names: ['team'] }) },
+      team,
+    ],
+    [
+      'those that lose it',
+      {
+        type: 'modified',
+        object: grant({ names: ['team'] }, { deletionTimestamp: at(0) }),
+        previous: grant({ names: ['team'] }),
+      },
+      team,
+    ],
+    ['none of a namespace that it never named', { type: 'added', object: grant({ names: ['other'] }) }, []],
+    [
+      'none, where only its labels changed',
+      {
+        type: 'modified',
+        object: grant({ names: ['team'] }, { labels: { a: 'b' } }),
+        previous: grant({ names: ['team'] }),
+      },
+      [],
+    ],
+  ])('%s', (_what, change, expected) => {
+    expect(keysOfGrant(change, store, namespaces).sort()).toEqual(expected);
   });
 });
 
