@@ -108,11 +108,11 @@ class ClusterConnection implements Connection {
   #openedAt: number;
 
   constructor(config: ClusterConfig, options: ConnectionOptions) {
-    const { clock, environment = {} } = options;
+    const { clock, log, environment = {} } = options;
     this.server = config.server;
     this.#config = config;
     this.#options = options;
-    this.#plugin = config.exec && new ExecCredentials({ exec: config.exec, clock, environment });
+    this.#plugin = config.exec && new ExecCredentials({ exec: config.exec, clock, log, environment });
     this.#files = readFiles(config);
     this.#readAt = clock.monotonic();
     this.#openedAt = this.#readAt;
@@ -145,6 +145,7 @@ class ClusterConnection implements Connection {
   }
 
   async close(): Promise<void> {
+    this.#plugin?.close();
     await Promise.all([...this.#agents].map((agent) => agent.destroy()));
   }
 

@@ -1,13 +1,18 @@
-import { spawn } from 'node:child_process';
 import type { Clock } from '../clock.ts';
 import { parseTime } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { type ProcessResult, runProcess } from './exec-process.ts';
+import type { KeyPair } from './key-pair.ts';
+import { keyPairProblem } from './key-pair.ts';
 import type { ExecConfig } from './kubeconfig.ts';
+import { Renewal } from './renewal.ts';
+import { Slots } from './slots.ts';
 
 /** What a credential plugin gave. */
 export interface ExecCredential {
   token?: string;
-  clientCertificate?: { certificate: string; key: string };
+  clientCertificate?: KeyPair;
   /** Milliseconds since 1970; absent: until it is refused. */
   expiresAt?: number;
 }
@@ -21,132 +26,123 @@ export interface ExecOptions {
   timeoutMs?: number;
 }
 
-/** A credential is replaced so long before it expires, or in the last fifth of its life where that is shorter. */
-const refreshAheadMs = 60_000;
-/** Refused credentials do not make a plugin run more often than this. */
-const leastIntervalMs = 5_000;
+/** Plugins are whole programs: of those of all connections only so many run at once. */
+const pluginsOfProcess = new Slots(4);
 
-/** The credential of a plugin: one run at a time, a new one ahead of the expiry or when the last one was refused. */
+/** The credential of a plugin. The known one serves until its end; a new run goes ahead of that, or when it was refused. */
 export class ExecCredentials {
-  readonly #options: ExecOptions;
-  #current: ExecCredential | undefined;
-  #refreshAt = 0;
-  #running: Promise<ExecCredential> | undefined;
-  #renewedAt = Number.NEGATIVE_INFINITY;
+  readonly #renewal: Renewal<ExecCredential>;
+  readonly #ended = new AbortController();
 
-  constructor(options: ExecOptions) {
-    this.#options = options;
+  /** @param slots who share them; default: all of the process */
+  constructor(options: ExecOptions & { log: Logger; random?: () => number }, slots: Slots = pluginsOfProcess) {
+    const { signal } = this.#ended;
+    const fetch = () =>
+      slots.run(() => {
+        // It may have waited for its turn.
+        signal.throwIfAborted();
+        return runPlugin(options, signal);
+      });
+    const { clock, log, random } = options;
+    this.#renewal = new Renewal({ fetch, clock, log, name: options.exec.command, ...(random && { random }) });
   }
 
   /** Throws `ExecPluginFailed` when there is no valid credential and the plugin gives none. */
-  async current(): Promise<ExecCredential> {
-    const now = this.#options.clock.now();
-    const known = this.#current;
-    if (known && !this.#running && now < this.#refreshAt) return known;
-    try {
-      return await this.#run();
-    } catch (error) {
-      if (known?.expiresAt !== undefined && now < known.expiresAt) return known;
-      throw error;
-    }
+  current(): Promise<ExecCredential> {
+    return this.#renewal.current();
   }
 
-  /** Gets a new credential although the one at hand has not expired. */
-  async renew(): Promise<void> {
-    const now = this.#options.clock.monotonic();
-    if (!this.#running && now - this.#renewedAt < leastIntervalMs) return;
-    this.#renewedAt = now;
-    await this.#run();
+  /** Gets a new credential although the one at hand has not expired. Throws `ExecPluginFailed`. */
+  renew(): Promise<void> {
+    return this.#renewal.renew();
   }
 
-  #run(): Promise<ExecCredential> {
-    this.#running ??= this.#fetch().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
-  }
-
-  async #fetch(): Promise<ExecCredential> {
-    const credential = await runPlugin(this.#options);
-    const now = this.#options.clock.now();
-    const life = (credential.expiresAt ?? Number.POSITIVE_INFINITY) - now;
-    this.#refreshAt = now + life - Math.min(refreshAheadMs, life / 5);
-    this.#current = credential;
-    return credential;
+  /** Ends a plugin that runs. */
+  close(): void {
+    this.#ended.abort();
   }
 }
 
-/** Runs the plugin once, without a shell. Its error output may hold anything, so it is not kept. */
-export async function runPlugin({
-  exec,
-  clock,
-  environment,
-  timeoutMs = 30_000,
-}: ExecOptions): Promise<ExecCredential> {
+/** Runs the plugin once. Throws `ExecPluginFailed`, with the last line of its error output and nothing of its output. */
+export async function runPlugin(
+  { exec, clock, environment, timeoutMs = 30_000 }: ExecOptions,
+  signal: AbortSignal,
+): Promise<ExecCredential> {
   const info = {
     apiVersion: exec.apiVersion,
     kind: 'ExecCredential',
     spec: { interactive: false, ...(exec.cluster && { cluster: exec.cluster }) },
   };
-  const env = { ...environment, ...exec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) };
-  return credentialOf(exec, await output(exec, env, clock, timeoutMs));
-}
-
-function output(exec: ExecConfig, env: NodeJS.ProcessEnv, clock: Clock, timeoutMs: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(exec.command, exec.args, { env, stdio: ['ignore', 'pipe', 'ignore'], windowsHide: true });
-    const chunks: Buffer[] = [];
-    const fail = (problem: string) => {
-      cancel();
-      reject(pluginFailed(exec, problem));
-    };
-    const cancel = clock.after(timeoutMs, () => {
-      child.kill('SIGKILL');
-      child.stdout.destroy();
-      fail(`gave nothing within ${timeoutMs} ms`);
-    });
-    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-    child.on('error', (error: NodeJS.ErrnoException) => fail(`cannot be started (${error.code})`));
-    child.on('close', (code, signal) => {
-      if (code !== 0) return fail(code === null ? `was ended by ${signal}` : `ended with exit code ${code}`);
-      cancel();
-      resolve(Buffer.concat(chunks).toString('utf8'));
-    });
+  const result = await runProcess({
+    command: exec.command,
+    args: exec.args,
+    environment: { ...environment, ...exec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
+    clock,
+    timeoutMs,
+    signal,
   });
+  const given = credentialOf(exec, result);
+  if (typeof given !== 'string') return given;
+  throw pluginFailed(exec, given, result.lastLine);
 }
 
 interface ExecAnswer {
-  apiVersion?: string;
-  kind?: string;
-  status?: { token?: string; clientCertificateData?: string; clientKeyData?: string; expirationTimestamp?: string };
+  apiVersion?: unknown;
+  kind?: unknown;
+  status?: Record<string, unknown>;
 }
 
-function credentialOf(exec: ExecConfig, text: string): ExecCredential {
-  const { kind, apiVersion, status } = parseAnswer(exec, text);
-  if (kind !== 'ExecCredential' || apiVersion !== exec.apiVersion) {
-    throw pluginFailed(exec, `did not answer with an ExecCredential of ${exec.apiVersion}`);
+/** The credential, or what is wrong. */
+function credentialOf(exec: ExecConfig, { output, problem }: ProcessResult): ExecCredential | string {
+  if (output === undefined) return problem ?? 'gave nothing';
+  const answer = parseAnswer(output);
+  if (answer === undefined) return output.trim() === '' ? 'printed nothing' : 'did not answer with JSON';
+  if (answer.kind !== 'ExecCredential' || answer.apiVersion !== exec.apiVersion) {
+    return `did not answer with an ExecCredential of ${exec.apiVersion}`;
   }
-  const { token, clientCertificateData: certificate, clientKeyData: key } = status ?? {};
-  if (!token && !(certificate && key)) throw pluginFailed(exec, 'gave neither a token nor a client certificate');
-  const expiresAt = parseTime(status?.expirationTimestamp);
+  return ofStatus(answer.status ?? {});
+}
+
+function parseAnswer(output: string): ExecAnswer | undefined {
+  try {
+    const answer: unknown = JSON.parse(output);
+    return typeof answer === 'object' && answer !== null ? answer : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tokens come with the end of their line more often than not. */
+function ofStatus(status: Record<string, unknown>): ExecCredential | string {
+  const wrong = fields.find((name) => !['string', 'undefined'].includes(typeof (status[name] ?? undefined)));
+  if (wrong) return `gave a ${wrong} that is no text`;
+  const [token, certificate, key, expiration] = fields.map((name) => ((status[name] ?? '') as string).trim());
+  if (!token && !certificate && !key) return 'gave neither a token nor a client certificate';
+  if (token && !isSendable(token)) return 'gave a token that holds blanks or other characters that no token has';
+  if (!certificate !== !key) return 'gave a client certificate without its key, or a key alone';
+  const pair = certificate && key ? { certificate, key } : undefined;
+  const problem = pair && keyPairProblem(pair);
+  if (problem) return `gave a client certificate that cannot be used: ${problem}`;
+  const expiresAt = parseTime(expiration || undefined);
+  if (expiration && expiresAt === undefined) return 'gave an expirationTimestamp that is no time';
   return {
     ...(token && { token }),
-    ...(certificate && key && { clientCertificate: { certificate, key } }),
+    ...(pair && { clientCertificate: pair }),
     ...(expiresAt !== undefined && { expiresAt }),
   };
 }
 
-function parseAnswer(exec: ExecConfig, text: string): ExecAnswer {
-  try {
-    return (JSON.parse(text) ?? {}) as ExecAnswer;
-  } catch {
-    throw pluginFailed(exec, 'did not answer with JSON');
-  }
+const fields = ['token', 'clientCertificateData', 'clientKeyData', 'expirationTimestamp'] as const;
+
+/** Whether a text can stand in an `Authorization` header as a token. */
+function isSendable(token: string): boolean {
+  return /^[\x21-\x7e]+$/.test(token);
 }
 
-function pluginFailed({ command, installHint }: ExecConfig, problem: string): RolevendError {
+function pluginFailed({ command, installHint }: ExecConfig, problem: string, lastLine: string): RolevendError {
+  const said = lastLine === '' ? '' : `; its last line of error output: ${lastLine.replace(/\.$/, '')}`;
   const hint = installHint ? ` ${installHint.trim()}` : '';
-  return new RolevendError(`the credential plugin ${command} of the kubeconfig ${problem}.${hint}`, {
+  return new RolevendError(`the credential plugin ${command} of the kubeconfig ${problem}${said}.${hint}`, {
     code: 'ExecPluginFailed',
     consequence: 'retry',
   });
