@@ -66,7 +66,7 @@ export class Watches {
     const { clock, metrics } = this.#o;
     gauge(metrics, {
       name: 'rolevend_watch_last_event_age_seconds',
-      help: 'How long ago each watch last brought anything; bookmarks come each minute.',
+      help: 'How long ago each watch last brought anything or was opened; bookmarks come each minute.',
       labelNames: ['watch'],
       collect() {
         for (const { name, reflector } of all)

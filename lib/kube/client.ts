@@ -2,9 +2,9 @@ import { isConflict, KubeError } from './errors.ts';
 import type { KubeObject, ObjectRef, Resource } from './objects.ts';
 import { apiVersionOf, refOf } from './objects.ts';
 import { type Call, mergePatch, type RequestOptions, Requests, serverSideApply } from './requests.ts';
-import { type WatchOptions, watch } from './watch.ts';
+import { type WatchEnd, type WatchOptions, watch } from './watch.ts';
 
-export type { WatchEvent, WatchOptions } from './watch.ts';
+export type { WatchEnd, WatchEvent, WatchOptions } from './watch.ts';
 
 export interface ClientOptions extends RequestOptions {
   /** Name under which the API server records who wrote which field. Default `rolevend`. */
@@ -209,11 +209,11 @@ export class KubeClient {
   }
 
   /**
-   * Tells the changes after `resourceVersion`; resolves when the server ends the watch. Throws `KubeError` when the
-   * connection breaks, when nothing at all (not even a bookmark) came for `idleMs`, or when the server sends an ERROR event
-   * (code `Expired` for a version that is too old).
+   * Tells the changes after `resourceVersion`; resolves when a watch ends that the server had accepted: by the server, with
+   * its connection, or after `idleMs` without anything. Throws `KubeError` where it was not accepted, where what came is no
+   * watch, or where the server sends an ERROR event (code `Expired` for a version that is too old).
    */
-  watch<T extends KubeObject>(resource: Resource, options: WatchOptions<T>): Promise<void> {
+  watch<T extends KubeObject>(resource: Resource, options: WatchOptions<T>): Promise<WatchEnd> {
     return watch<T>(this.#requests, this.#options.clock, resource, options);
   }
 

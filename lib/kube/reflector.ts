@@ -3,16 +3,18 @@ import { describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { counter, type Metrics } from '../metrics.ts';
 import { Backoff } from './backoff.ts';
-import type { KubeClient, ListOptions, ObjectList, WatchEvent } from './client.ts';
+import type { KubeClient, ListOptions, ObjectList, WatchEnd, WatchEvent } from './client.ts';
+import { Cuttable } from './cuttable.ts';
 import { isExpired, isForbidden, isNotFound, isTooNew, KubeError } from './errors.ts';
 import { compareResourceVersions, type KubeObject, type Resource } from './objects.ts';
 import type { Change, Store } from './store.ts';
+import { type EndedWatch, restAfter, soundMs } from './watch-rest.ts';
 
 /** Larger pages save little time, and their text and garbage stay as memory of the process. */
 export const defaultPageSize = 100;
 
 export interface ReflectorOptions<T extends KubeObject> {
-  client: KubeClient;
+  client: Pick<KubeClient, 'list' | 'watch'>;
   resource: Resource;
   store: Store<T>;
   /** Default: all namespaces. */
@@ -31,7 +33,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   relistIntervalMs?: number;
   /** Objects a page of a list. Default `defaultPageSize`. */
   pageSize?: number;
-  /** Default 75,000; the server sends a bookmark each minute. */
+  /** A watch that brings nothing for so long is opened anew. Default 75,000; most servers send a bookmark each minute. */
   idleMs?: number;
   /** The server ends a watch after this time and up to as much again. Default 300. */
   watchSeconds?: number;
@@ -45,12 +47,14 @@ const missingKindMs = 5_000;
 const relistRetryMs = 300_000;
 /** A list right after a list waits first. */
 const leastBetweenListsMs = 1_000;
-/** Trouble after so long without any starts with short waits again. */
-const healthyMs = 60_000;
 /** How often what somebody waits for is tried. */
 const hurryMs = 1_000;
-/** How long a store that may lag is waited for. */
+/** How long a store that may lag is waited for while nothing comes. */
 const currentLimitMs = 10_000;
+/** How long it is waited for at most. */
+const longestCurrentMs = 60_000;
+/** A watch that told nothing for longer may be dead, and what it has not told may be much. */
+const trustedMs = 5_000;
 
 /**
  * Keeps a store equal to what an API server holds: lists in pages, watches from there on, lists again when the server no
@@ -67,15 +71,14 @@ export class Reflector<T extends KubeObject> {
   #highest: string | undefined;
   #hasSynced = false;
   #lastEventAt: number;
-  #troubleAt = Number.NEGATIVE_INFINITY;
   #relistAt = 0;
   #listedAt = Number.NEGATIVE_INFINITY;
   #isWatching = false;
   #isRefused = false;
   /** Those who wait for the next watch to begin. */
   readonly #waiting = new Set<() => void>();
-  /** Ends the present wait after trouble. */
-  #wake: () => void = () => {};
+  /** What somebody who waits may cut short. What happened during it is listed then, so that they see all of it. */
+  readonly #present = new Cuttable();
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -94,7 +97,7 @@ export class Reflector<T extends KubeObject> {
     return this.#isRefused;
   }
 
-  /** When anything came from the server for the last time, in milliseconds of the steady clock. Bookmarks come each minute. */
+  /** When the server told anything, or accepted a watch, for the last time, in milliseconds of the steady clock. */
   get lastEventAt(): number {
     return this.#lastEventAt;
   }
@@ -105,18 +108,19 @@ export class Reflector<T extends KubeObject> {
   }
 
   /**
-   * Resolves when the store has held all objects once and a watch keeps it so: at once where one runs, else after a list
-   * that waits for no back-off. After 10 s of trouble it resolves all the same, with the store as it is. Rejects with the
-   * signal's reason when that aborts first.
+   * Resolves when the store has held all objects once and a watch keeps it so: at once where one runs that told something
+   * lately, else after a list that waits for no back-off, since a watch that is silent may be dead. After 10 s in which nothing
+   * came, or a minute, it resolves all the same, with the store as it is. Rejects with the signal's reason when that aborts
+   * first.
    */
   async current(signal: AbortSignal): Promise<void> {
     await this.synced(signal);
-    if (this.#isWatching) return;
-    const { clock, log, resource } = this.#options;
+    if (this.#isWatching && this.#isTrusted) return;
+    const { log, resource } = this.#options;
     const opened = Promise.withResolvers<void>();
     this.#waiting.add(opened.resolve);
-    this.#wake();
-    const cancel = clock.after(currentLimitMs, () => {
+    this.#present.cut();
+    const cancel = this.#afterSilence(() => {
       log.warn({ resource: resource.plural }, 'no watch yet, going on with what was known before');
       opened.resolve();
     });
@@ -200,22 +204,42 @@ export class Reflector<T extends KubeObject> {
     return page;
   }
 
+  /** A watch that told something lately is not cut short by who is in a hurry: it is what they wait for. */
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
+    const watch = (both: AbortSignal) => this.#watchOnce(resourceVersion, both);
+    if (await this.#present.run(watch, signal, () => !this.#isTrusted)) this.#version = undefined;
+  }
+
+  async #watchOnce(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const { client, clock, resource, namespace, labelSelector, metadataOnly = false, idleMs = 75_000 } = this.#options;
     const { watchSeconds = 300 } = this.#options;
     const untilRelist = Math.ceil((this.#relistAt - clock.monotonic()) / 1000);
     const timeoutSeconds = Math.max(1, Math.min(untilRelist, Math.round(watchSeconds * (1 + this.#random()))));
-    const onOpen = () => this.#opened();
+    let openedAt = Number.POSITIVE_INFINITY;
+    const livedMs = () => clock.monotonic() - openedAt;
+    const onOpen = () => {
+      openedAt = clock.monotonic();
+      this.#opened();
+    };
     const onEvent = (event: WatchEvent<T>) => this.#take(event);
-    const settings = { namespace, labelSelector, metadataOnly, timeoutSeconds, idleMs };
-    const startedAt = clock.monotonic();
-    try {
-      await client.watch<T>(resource, { ...settings, resourceVersion, onOpen, onEvent, signal });
-    } finally {
+    const settings = { namespace, labelSelector, metadataOnly, timeoutSeconds, idleMs, resourceVersion };
+    const end = await client.watch<T>(resource, { ...settings, onOpen, onEvent, signal }).finally(() => {
       this.#isWatching = false;
-    }
-    // A server that ends each watch at once is in trouble, although it answers.
-    if (clock.monotonic() - startedAt < 1_000 && timeoutSeconds > 1) throw this.#cutShort();
+      if (livedMs() >= soundMs) this.#backoff.reset();
+    });
+    const hasProgressed = this.#version !== resourceVersion;
+    await this.#rest(end, { livedMs: livedMs(), askedMs: timeoutSeconds * 1000, hasProgressed }, signal);
+  }
+
+  /** Waits until a watch that has ended may be opened again. Throws where its end is trouble. */
+  async #rest({ how, problem }: WatchEnd, ended: EndedWatch, signal: AbortSignal): Promise<void> {
+    const { clock, log, resource, namespace } = this.#options;
+    const waitMs = restAfter(ended);
+    if (waitMs === undefined) throw problem ?? this.#cutShort();
+    const about = { resource: resource.plural, group: resource.group, namespace, livedMs: Math.round(ended.livedMs) };
+    const why = problem === undefined ? {} : { problem: describeError(problem) };
+    log.debug({ ...about, how, ...why }, 'watch ended, opening it again');
+    if (waitMs > 0) await sleep(clock, waitMs, signal);
   }
 
   #take(event: WatchEvent<T>): void {
@@ -229,6 +253,7 @@ export class Reflector<T extends KubeObject> {
 
   #opened(): void {
     this.#isWatching = true;
+    this.#lastEventAt = this.#options.clock.monotonic();
     for (const resolve of this.#waiting) resolve();
   }
 
@@ -237,7 +262,6 @@ export class Reflector<T extends KubeObject> {
     const now = clock.monotonic();
     if (isForbidden(error)) this.#isRefused = true;
     const known = this.#version !== undefined;
-    if (now - this.#troubleAt > healthyMs) this.#backoff.reset();
     if (mustList(error)) this.#version = undefined;
     // A version that the server no longer has is no trouble: a list follows.
     if (known && isExpired(error) && now - this.#listedAt > leastBetweenListsMs) return this.#report(error, 0);
@@ -245,21 +269,30 @@ export class Reflector<T extends KubeObject> {
     const waitMs = Math.min(this.#backoff.next(), most);
     this.#report(error, waitMs);
     await this.#pause(waitMs, signal);
-    this.#troubleAt = clock.monotonic();
   }
 
-  /** What happened during a wait that is cut short is listed, so that whoever is in a hurry sees all of it. */
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    const cut = new AbortController();
-    const end = () => cut.abort();
-    this.#wake = () => {
-      this.#version = undefined;
-      end();
+    const wait = (both: AbortSignal) => sleep(this.#options.clock, ms, both);
+    if (await this.#present.run(wait, signal).catch(() => false)) this.#version = undefined;
+  }
+
+  /** Calls `run` once, when nothing came for 10 s, or after a minute. Gives what cancels it. */
+  #afterSilence(run: () => void): () => void {
+    const { clock } = this.#options;
+    const startedAt = clock.monotonic();
+    let cancel = () => {};
+    const check = () => {
+      const silentAt = Math.max(this.#lastEventAt, startedAt) + currentLimitMs;
+      const leftMs = Math.min(silentAt, startedAt + longestCurrentMs) - clock.monotonic();
+      if (leftMs > 0) cancel = clock.after(leftMs, check);
+      else run();
     };
-    signal.addEventListener('abort', end, { once: true });
-    await sleep(this.#options.clock, ms, cut.signal).catch(() => undefined);
-    signal.removeEventListener('abort', end);
-    this.#wake = () => {};
+    check();
+    return () => cancel();
+  }
+
+  get #isTrusted(): boolean {
+    return this.#options.clock.monotonic() - this.#lastEventAt < trustedMs;
   }
 
   #report(error: unknown, waitMs: number): void {

@@ -188,7 +188,8 @@ export function asKubeError(call: Call, error: unknown): unknown {
   return new KubeError(call, { status: 0, code: 'Unreachable', message: networkProblem(error), cause: error });
 }
 
-function isTimeout(error: unknown): boolean {
+/** Whether nothing came in time: as the reason of a signal, not as an error of this project. */
+export function isTimeout(error: unknown): boolean {
   return (error as { name?: unknown }).name === 'TimeoutError';
 }
 

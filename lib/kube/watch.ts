@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts';
 import { errorOfStatus, KubeError, type KubeStatus } from './errors.ts';
 import { LineFramer } from './framing.ts';
+import { IdleDeadline } from './idle-deadline.ts';
 import type { KubeObject, Resource } from './objects.ts';
-import { asKubeError, type Call, type Requests } from './requests.ts';
+import { asKubeError, type Call, isTimeout, type Requests } from './requests.ts';
 
 /** A change, or a bookmark: an object with nothing but the resource version that the watch has reached. */
 export interface WatchEvent<T extends KubeObject = KubeObject> {
@@ -31,40 +32,78 @@ export interface WatchOptions<T extends KubeObject = KubeObject> {
   onEvent: (event: WatchEvent<T>) => void;
 }
 
+/** How a watch ended that the server had accepted. Its next one goes on where it was. */
+export interface WatchEnd {
+  /**
+   * `ended`: by the server, as it does after `timeoutSeconds`. `cut`: the connection was, by the server or by something on
+   * the way. `silent`: nothing came for `idleMs`, which says nothing of a server that sends no bookmarks.
+   */
+  how: 'ended' | 'cut' | 'silent';
+  /** What the connection said, unless it was `ended`. */
+  problem?: unknown;
+}
+
 /** See `KubeClient.watch`. */
 export async function watch<T extends KubeObject>(
   requests: Requests,
   clock: Clock,
   resource: Resource,
   options: WatchOptions<T>,
-): Promise<void> {
+): Promise<WatchEnd> {
   const call = watchCall(resource, options);
-  const idle = new IdleDeadline(clock, options.idleMs, options.signal);
-  const framer = new LineFramer();
-  /** What `onEvent` threw, which is no trouble of the connection. */
-  let refusal: unknown;
-  const tell = (event: WatchEvent<T>) => {
-    try {
-      options.onEvent(event);
-    } catch (error) {
-      refusal = error;
-      throw error;
-    }
-  };
-  const take = (chunk: Buffer) => {
-    idle.touch();
-    for (const line of framer.push(chunk)) tell(parseEvent<T>(call, line));
-  };
-  const open = () => {
-    options.onOpen?.();
-    return take;
-  };
+  const idle = new IdleDeadline({ clock, idleMs: options.idleMs, outer: options.signal });
+  const intake = new Intake<T>(call, idle, options);
   try {
-    await requests.stream(call, idle.signal, open);
+    await requests.stream(call, idle.signal, intake.open);
+    return { how: 'ended' };
   } catch (error) {
-    throw error === refusal ? error : asKubeError(call, error);
+    if (error === intake.refusal) throw error;
+    const problem = asKubeError(call, error);
+    if (!intake.isSound || options.signal.aborted) throw problem;
+    return { how: isTimeout(error) ? 'silent' : 'cut', problem };
   } finally {
     idle.end();
+  }
+}
+
+/** Takes what a watch brings, and tells what is wrong with that from what is wrong with the connection. */
+class Intake<T extends KubeObject> {
+  /** Whether the server has accepted the watch, and all that came was good. */
+  isSound = false;
+  /** What `onEvent` threw. */
+  refusal: unknown;
+  readonly #call: Call;
+  readonly #idle: IdleDeadline;
+  readonly #options: WatchOptions<T>;
+  readonly #framer = new LineFramer();
+
+  constructor(call: Call, idle: IdleDeadline, options: WatchOptions<T>) {
+    this.#call = call;
+    this.#idle = idle;
+    this.#options = options;
+  }
+
+  readonly open = () => {
+    this.#idle.touch();
+    this.#options.onOpen?.();
+    this.isSound = true;
+    return this.#take;
+  };
+
+  readonly #take = (chunk: Buffer): void => {
+    this.#idle.touch();
+    this.isSound = false;
+    for (const line of this.#framer.push(chunk)) this.#tell(parseEvent<T>(this.#call, line));
+    this.isSound = true;
+  };
+
+  #tell(event: WatchEvent<T>): void {
+    try {
+      this.#options.onEvent(event);
+    } catch (error) {
+      this.refusal = error;
+      throw error;
+    }
   }
 }
 
@@ -100,45 +139,5 @@ function readLine(call: Call, line: string): { type: string; object: unknown } {
     return JSON.parse(line) as { type: string; object: unknown };
   } catch {
     throw new KubeError(call, { status: 0, code: 'Unreachable', message: 'an event is no JSON' });
-  }
-}
-
-/** Aborts when it was not touched for a time. One timer serves any number of touches. */
-class IdleDeadline {
-  readonly #controller = new AbortController();
-  readonly #clock: Clock;
-  readonly #outer: AbortSignal;
-  #touched: number;
-  #cancel: () => void;
-  readonly #abort = () => this.#controller.abort(this.#outer.reason);
-
-  constructor(clock: Clock, idleMs: number, outer: AbortSignal) {
-    this.#clock = clock;
-    this.#outer = outer;
-    this.#touched = clock.monotonic();
-    this.#cancel = clock.after(idleMs, () => this.#check(idleMs));
-    if (outer.aborted) this.#abort();
-    outer.addEventListener('abort', this.#abort, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  touch(): void {
-    this.#touched = this.#clock.monotonic();
-  }
-
-  /** Closes the connection, too, where the watch is given up in the middle. */
-  end(): void {
-    this.#cancel();
-    this.#outer.removeEventListener('abort', this.#abort);
-    this.#controller.abort();
-  }
-
-  #check(idleMs: number): void {
-    const left = this.#touched + idleMs - this.#clock.monotonic();
-    if (left > 0) this.#cancel = this.#clock.after(left, () => this.#check(idleMs));
-    else this.#controller.abort(new DOMException(`nothing came for ${idleMs} ms`, 'TimeoutError'));
   }
 }

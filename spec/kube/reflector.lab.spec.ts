@@ -193,9 +193,25 @@ describe('a reflector', () => {
       proxy.restore();
       expect(await equal(store)).toEqual(['first', 'second']);
       expect(lines[0]).toMatchObject({
-        level: 'warn',
+        level: 'debug',
+        how: 'silent',
         problem: `Unreachable: watch configmaps ${namespace.name}: Unreachable: nothing came for 1000 ms`,
       });
+    });
+
+    it('opens its watch again at once behind a load balancer that cuts what is quiet', async () => {
+      const clock = new SkipClock();
+      const { store, reflector, lines, metrics } = await start({ clock });
+      await reflector.current(AbortSignal.timeout(15_000));
+      for (let turn = 0; turn < 6; turn += 1) {
+        const before = await requests(metrics);
+        clock.skip(20_000);
+        proxy.reset();
+        await eventually('the next watch', async () => (await requests(metrics)) > before);
+      }
+      await create('late');
+      expect(await equal(store)).toEqual(['late']);
+      expect(lines.map(({ level, how }) => `${level} ${how}`)).toEqual(Array(6).fill('debug cut'));
     });
 
     it('leaves a watch alone while anything comes', async () => {
