@@ -20,7 +20,7 @@ export interface AdmissionOptions {
   burst?: number;
   /** Settings of single operations, such as `AssumeRoleWithWebIdentity`. */
   operations?: Readonly<Record<string, BucketSettings>>;
-  /** A token is there for this key. Called with no locks held; it may call `claim` itself. */
+  /** It is this key's turn at a bucket. Called with no locks held; it may call `claim` itself. */
   onGranted(key: string): void;
 }
 
@@ -38,8 +38,15 @@ interface Lane {
   line: Line;
 }
 
-interface Grant {
+/** A key in a line, and the buckets of which it has a token already. */
+interface Waiting {
   name: string;
+  held: Set<string>;
+}
+
+/** Tokens that lie there for a key, by the names of their buckets. */
+interface Grant {
+  held: Set<string>;
   until: number;
 }
 
@@ -51,7 +58,8 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #clock: Clock;
   readonly #lanes = new Map<string, Lane>();
-  readonly #waiting = new Map<string, string>();
+  readonly #waiting = new Map<string, Waiting>();
+  /** In the order of their ends. */
   readonly #grants = new Map<string, Grant>();
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -63,35 +71,40 @@ export class Admission {
   }
 
   /**
-   * True: a token was taken for this key, make the request. False: the key waits and `onGranted` will name it; its
-   * token then stands for 30 s, and the next `claim` gives true. Asking again while waiting updates the order.
+   * True: a token of each of these buckets was taken for this key, make the requests. False: the key waits for one of them
+   * and `onGranted` will name it; ask again then, within 30 s, or what it has got is lost. Asking again while waiting
+   * updates the order. Name the buckets of which others take last: what is held meanwhile, nobody else has.
    */
-  claim(name: string, key: string, order: Order): boolean {
+  claim(names: readonly string[], key: string, order: Order): boolean {
     const now = this.#clock.monotonic();
-    const grant = this.#grants.get(key);
-    this.#grants.delete(key);
-    if (grant?.name === name && grant.until >= now) return true;
-    const lane = this.#lane(name);
-    if (this.#waiting.get(key) !== name) this.cancel(key);
-    if (lane.line.size === 0 && lane.bucket.take(now)) return true;
-    this.#waiting.set(key, name);
-    lane.line.add(key, order);
-    this.#arm(now + lane.bucket.waitMs(now));
-    return false;
+    const waiting = this.#waiting.get(key);
+    if (waiting !== undefined && names.includes(waiting.name)) {
+      this.#lane(waiting.name).line.add(key, order);
+      return false;
+    }
+    const held = this.#heldBy(key, now);
+    this.cancel(key);
+    for (const name of names) {
+      if (held.has(name)) continue;
+      const lane = this.#lane(name);
+      if (lane.line.size > 0 || !lane.bucket.take(now)) {
+        this.#waiting.set(key, { name, held });
+        lane.line.add(key, order);
+        this.#arm(now + lane.bucket.waitMs(now));
+        return false;
+      }
+      held.add(name);
+    }
+    return true;
   }
 
-  /** Forgets a key that waits or has a token lying; for objects that are gone or need no request any more. */
+  /** Forgets a key that waits or has tokens lying; for objects that are gone or need no request any more. */
   cancel(key: string): void {
     this.#grants.delete(key);
-    const name = this.#waiting.get(key);
-    if (name === undefined) return;
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) return;
     this.#waiting.delete(key);
-    this.#lane(name).line.delete(key);
-  }
-
-  /** Milliseconds until a bucket has a token, 0 when it has one. For requests that follow another one of the same pass. */
-  waitMs(name: string): number {
-    return this.#lane(name).bucket.waitMs(this.#clock.monotonic());
+    this.#lane(waiting.name).line.delete(key);
   }
 
   /** Books a second request of a pass that already has its token; the bucket may go into debt. */
@@ -164,14 +177,21 @@ export class Admission {
     for (const key of granted) this.#options.onGranted(key);
   }
 
+  /** Buckets of which the key has a token. While it waits for another one they do not end. */
+  #heldBy(key: string, now: number): Set<string> {
+    const grant = this.#grants.get(key);
+    if (grant !== undefined && grant.until >= now) return grant.held;
+    return this.#waiting.get(key)?.held ?? new Set();
+  }
+
   #grant(name: string, lane: Lane, now: number): string {
     const key = lane.line.next() ?? '';
+    const held = this.#waiting.get(key)?.held ?? new Set();
     this.#waiting.delete(key);
-    this.#grants.set(key, { name, until: now + GRANT_MS });
+    this.#grants.set(key, { held: held.add(name), until: now + GRANT_MS });
     return key;
   }
 
-  /** Grants stand in the order of their ends. */
   #dropStaleGrants(now: number): void {
     for (const [key, grant] of this.#grants) {
       if (grant.until >= now) return;

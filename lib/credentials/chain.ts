@@ -44,7 +44,12 @@ export function signerOf(session: Session, hop: AssumeRoleInput, before: CallerI
 
 /** The rate bucket of what the session of a hop asks for. */
 export function hopBucket({ roleArn }: Pick<Hop, 'roleArn'>, region: string): string {
-  return bucketName({ ...ownerOf(roleArn), arn: roleArn, role: roleNameOf(roleArn) }, region, 'AssumeRole');
+  return bucketName(sessionPayer(roleArn), region, 'AssumeRole');
+}
+
+/** On whose limits counts what the sessions of a role sign. */
+export function sessionPayer(roleArn: string): Parameters<typeof bucketName>[0] {
+  return { ...ownerOf(roleArn), arn: roleArn, role: roleNameOf(roleArn) };
 }
 
 function roleNameOf(roleArn: string): string {

@@ -2,6 +2,7 @@ import type { EcrToken, Session } from '../api/credentials.ts';
 import { accountOf } from '../api/role-arn.ts';
 import { type Ecr, PUBLIC_REGION } from '../aws/ecr.ts';
 import { bucketName } from '../aws/rate.ts';
+import { sessionPayer } from './chain.ts';
 import { sourceKey, type TokenSource } from './registries.ts';
 import type { IssueRequest } from './request.ts';
 
@@ -11,8 +12,12 @@ export function tokenSources({ logins, tokens }: Pick<IssueRequest, 'logins' | '
   return [...byKey.values()];
 }
 
-/** The rate bucket of the call that fetches a token on somebody's limits. ECR Public is a service of its own. */
-export function tokenBucket(payer: Parameters<typeof bucketName>[0], source: TokenSource): string {
+/**
+ * The rate bucket of the call that fetches a token: that of the role whose session signs it, so that nobody waits for what
+ * another role is throttled for. ECR Public is a service of its own.
+ */
+export function tokenBucket(roleArn: string, source: TokenSource): string {
+  const payer = sessionPayer(roleArn);
   return source.kind === 'public'
     ? bucketName(payer, PUBLIC_REGION, 'ecr-public:GetAuthorizationToken')
     : bucketName(payer, source.region, 'GetAuthorizationToken');

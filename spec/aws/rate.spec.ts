@@ -12,7 +12,7 @@ function admission(options: Partial<AdmissionOptions> = {}) {
   const onGranted = (key: string) => granted.push({ key, at: clock.monotonic() });
   const subject = new Admission({ clock, metrics, qps: 10, burst: 2, onGranted, ...options });
   const claim = (key: string, namespace = 'a', validUntil?: number) =>
-    subject.claim(BUCKET, key, { namespace, validUntil });
+    subject.claim([BUCKET], key, { namespace, validUntil });
   return { subject, clock, metrics, granted, claim, keys: () => granted.map(({ key }) => key) };
 }
 
@@ -36,11 +36,11 @@ describe('Admission', () => {
     claim('waits');
     const name = (number: number) => `${number}/x eu-west-1 AssumeRole`;
     for (let number = 0; number < 1000; number += 1) {
-      subject.claim(name(number), `k${number}`, { namespace: 'b', validUntil: undefined });
+      subject.claim([name(number)], `k${number}`, { namespace: 'b', validUntil: undefined });
       if (number % 100 === 99) await clock.advance(0);
     }
     await clock.advance(100);
-    expect(subject.claim(BUCKET, 'waits', { namespace: 'a', validUntil: undefined })).toBe(true);
+    expect(subject.claim([BUCKET], 'waits', { namespace: 'a', validUntil: undefined })).toBe(true);
     await clock.advance(10_000);
     subject.charge(name(5));
     subject.charge('new/x eu-west-1 AssumeRole');
@@ -102,7 +102,7 @@ describe('Admission', () => {
   it('keeps the buckets of identities, Regions and operations apart', () => {
     const { subject } = admission({ burst: 1, operations: { AssumeRoleWithWebIdentity: { rate: 1, burst: 2 } } });
     const order = { namespace: 'a', validUntil: undefined };
-    const take = (name: string) => [1, 2, 3].map((n) => subject.claim(name, `${name} ${n}`, order));
+    const take = (name: string) => [1, 2, 3].map((n) => subject.claim([name], `${name} ${n}`, order));
     expect(take('x eu-west-1 AssumeRole')).toEqual([true, false, false]);
     expect(take('x eu-west-2 AssumeRole')).toEqual([true, false, false]);
     expect(take('x eu-west-1 AssumeRoleWithWebIdentity')).toEqual([true, true, false]);
@@ -112,9 +112,45 @@ describe('Admission', () => {
     const { subject, claim, clock, keys } = admission({ qps: 1, burst: 1 });
     claim('first');
     claim('moves');
-    expect(subject.claim('other eu-west-1 AssumeRole', 'moves', { namespace: 'a', validUntil: undefined })).toBe(true);
+    expect(subject.claim(['other eu-west-1 AssumeRole'], 'moves', { namespace: 'a', validUntil: undefined })).toBe(
+      true,
+    );
     await clock.advance(5000);
     expect([subject.waiting(), keys()]).toEqual([0, []]);
+  });
+
+  it('gives one key a token of each bucket, and waits for one after the other', async () => {
+    const { subject, clock, keys } = admission({ qps: 1, burst: 1 });
+    const order = { namespace: 'a', validUntil: undefined };
+    const both = (key: string) => subject.claim(['role eu-west-1 AssumeRole', BUCKET], key, order);
+    const busy = (key: string) => subject.claim([BUCKET], key, order);
+    expect([both('k1'), busy('waits'), both('k2'), both('k3')]).toEqual([true, false, false, false]);
+    await clock.advance(1000);
+    expect(keys()).toEqual(['k2', 'waits']);
+    expect([busy('waits'), both('k2'), busy('newcomer')]).toEqual([true, false, false]);
+    await clock.advance(1000);
+    expect(keys()).toEqual(['k2', 'waits', 'k3', 'k2']);
+    expect(both('k2')).toBe(true);
+  });
+
+  it('keeps the token of one bucket however long its key waits for another one', async () => {
+    const { subject, clock, keys } = admission({ qps: 0.01, burst: 1 });
+    const order = { namespace: 'a', validUntil: undefined };
+    const both = (key: string) => subject.claim(['role eu-west-1 AssumeRole', BUCKET], key, order);
+    subject.claim([BUCKET], 'first', order);
+    expect(both('k')).toBe(false);
+    for (let minute = 0; minute < 2; minute += 1) {
+      await clock.advance(40_000);
+      expect(both('k')).toBe(false);
+    }
+    await clock.advance(20_000);
+    expect([keys(), both('k')]).toEqual([['k'], true]);
+  });
+
+  it('takes one token of a bucket that is named twice', () => {
+    const { subject } = admission({ burst: 2 });
+    subject.claim([BUCKET, BUCKET], 'k', { namespace: 'a', validUntil: undefined });
+    expect(subject.tokens(BUCKET)).toBe(1);
   });
 
   it('slows the waiting down after a throttled answer', async () => {
@@ -140,8 +176,8 @@ describe('Admission', () => {
   it('has one timer, and none when nobody waits', async () => {
     const { subject, claim, clock } = admission({ qps: 1, burst: 1 });
     for (let n = 0; n < 50; n += 1) claim(`k${n}`);
-    subject.claim('other eu-west-1 AssumeRole', 'x', { namespace: 'a', validUntil: undefined });
-    subject.claim('other eu-west-1 AssumeRole', 'y', { namespace: 'a', validUntil: undefined });
+    subject.claim(['other eu-west-1 AssumeRole'], 'x', { namespace: 'a', validUntil: undefined });
+    subject.claim(['other eu-west-1 AssumeRole'], 'y', { namespace: 'a', validUntil: undefined });
     expect(clock.pending).toBe(1);
     await clock.advance(60_000);
     expect([clock.pending, subject.waiting()]).toEqual([0, 0]);
@@ -161,9 +197,9 @@ describe('Admission', () => {
     const clock = new ManualClock();
     const answers: boolean[] = [];
     const order = { namespace: 'a', validUntil: undefined };
-    const onGranted = (key: string) => answers.push(subject.claim(BUCKET, key, order));
+    const onGranted = (key: string) => answers.push(subject.claim([BUCKET], key, order));
     const subject: Admission = new Admission({ clock, metrics: createMetrics(), qps: 10, burst: 1, onGranted });
-    for (const key of ['first', 'k1', 'k2']) subject.claim(BUCKET, key, order);
+    for (const key of ['first', 'k1', 'k2']) subject.claim([BUCKET], key, order);
     await clock.advance(1000);
     expect(answers).toEqual([true, true]);
   });

@@ -3,7 +3,7 @@ import { SecretValue, type Session } from '../../lib/api/credentials.ts';
 import { AwsError, type Trouble } from '../../lib/aws/errors.ts';
 import type { Signer } from '../../lib/aws/options.ts';
 import type { AssumeRoleInput, WebIdentityInput } from '../../lib/aws/sts.ts';
-import { AssumeRoleIssuer, bucketOf, laterBucketsOf } from '../../lib/credentials/assume-role.ts';
+import { AssumeRoleIssuer, bucketOf, bucketsOf } from '../../lib/credentials/assume-role.ts';
 import { clampTo } from '../../lib/credentials/duration.ts';
 import type { IssueRequest } from '../../lib/credentials/request.ts';
 
@@ -188,22 +188,29 @@ describe('AssumeRoleIssuer', () => {
     expect(registries).toEqual(['own in us-east-2 as ASIA1']);
   });
 
-  it('books the calls to registries in buckets of their own and tells them about a throttled answer', async () => {
+  it('has a token for each bucket, books what is more, and tells the one of the role about a throttled answer', async () => {
     const throttled = failure('ThrottlingException', 'throttled');
     const { subject, admission } = issuer([session], throttled);
-    await expect(subject.issue(pulling([OWN]))).rejects.toBe(throttled);
-    const [bucket] = laterBucketsOf(pulling([OWN]));
-    expect(admission).toEqual([`charged ${bucket}`, `throttled ${bucket}`]);
+    await expect(subject.issue(pulling([OWN, OTHER]))).rejects.toBe(throttled);
+    const bucket = '123456789012/reader us-east-2 GetAuthorizationToken';
+    expect(admission).toEqual([`charged ${bucket}`, `throttled ${bucket}`, `throttled ${bucket}`]);
   });
 
-  it('names one bucket for each Region, and one for ECR Public', () => {
+  it('names one bucket of the role for each Region, one for ECR Public, and last the shared one', () => {
     const { logins } = pulling([OWN, OTHER, ['123456789012', 'us-west-2']]);
-    expect(laterBucketsOf({ ...request, logins: [...logins, publicLogin] })).toEqual([
-      '123456789012/ci us-east-2 GetAuthorizationToken',
-      '123456789012/ci us-west-2 GetAuthorizationToken',
-      '123456789012/ci us-east-1 ecr-public:GetAuthorizationToken',
+    expect(bucketsOf({ ...request, logins: [...logins, publicLogin] })).toEqual([
+      '123456789012/reader us-east-2 GetAuthorizationToken',
+      '123456789012/reader us-west-2 GetAuthorizationToken',
+      '123456789012/reader us-east-1 ecr-public:GetAuthorizationToken',
+      BUCKET,
     ]);
-    expect(laterBucketsOf(request)).toEqual([]);
+    expect(bucketsOf(request)).toEqual([BUCKET]);
+  });
+
+  it('gives back the tokens of registries that were not asked', async () => {
+    const { subject, admission } = issuer([failure('AccessDenied', 'other')]);
+    await expect(subject.issue(pulling([OWN]))).rejects.toThrow();
+    expect(admission).toEqual(['refunded 123456789012/reader us-east-2 GetAuthorizationToken']);
   });
 
   it('gives nothing when a registry refuses', async () => {
@@ -258,9 +265,9 @@ describe('for a ServiceAccount', () => {
   });
 
   it('has buckets of its own, by the account of the role', async () => {
-    expect([bucketOf(ofAccount), ...laterBucketsOf(pulling([OWN], ofAccount))]).toEqual([
+    expect(bucketsOf(pulling([OWN], ofAccount))).toEqual([
+      '123456789012/reader us-east-2 GetAuthorizationToken',
       bucket,
-      '123456789012/web-identity us-east-2 GetAuthorizationToken',
     ]);
     const throttled = failure('Throttling', 'throttled');
     const { subject, admission } = issuer([throttled]);
@@ -319,15 +326,21 @@ describe('through a chain', () => {
         },
       },
     ]);
-    expect(admission).toEqual(buckets.map((bucket) => `charged ${bucket}`));
+    expect(admission).toEqual([]);
   });
 
-  it('knows the buckets that follow before it starts, each once', () => {
-    expect(laterBucketsOf(pulling([OWN, OTHER], { ...chained, hops: [...hops, ...hops] }))).toEqual([
+  it('knows all buckets before it starts, each once', () => {
+    expect(bucketsOf(pulling([OWN, OTHER], { ...chained, hops: [...hops, ...hops] }))).toEqual([
+      '123456789012/reader us-east-2 GetAuthorizationToken',
       ...buckets,
-      '123456789012/ci us-east-2 GetAuthorizationToken',
+      BUCKET,
     ]);
-    expect(laterBucketsOf(request)).toEqual([]);
+  });
+
+  it('books a role that is passed a second time', async () => {
+    const { subject, admission } = issuer([first, second, first, last]);
+    await subject.issue({ ...chained, hops: [...hops, ...hops.slice(0, 1)] });
+    expect(admission).toEqual([`charged ${buckets[0]}`]);
   });
 
   it('ends at the first refusal, and slows down whom it came to', async () => {
@@ -335,7 +348,7 @@ describe('through a chain', () => {
     const { subject, asked, admission } = issuer([first, throttled]);
     await expect(subject.issue(chained)).rejects.toBe(throttled);
     expect(asked).toHaveLength(2);
-    expect(admission).toEqual([`charged ${buckets[0]}`, `throttled ${buckets[0]}`]);
+    expect(admission).toEqual([`throttled ${buckets[0]}`, `refunded ${buckets[1]}`]);
   });
 
   it('begins with the token of a ServiceAccount where one is named', async () => {

@@ -3,7 +3,7 @@ import { findCondition } from '../../api/conditions.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
 import { PROCESS_DURATION_SECONDS } from '../../api/secret-type.ts';
 import { type CallerIdentity, ownerOf } from '../../aws/options.ts';
-import { bucketOf, laterBucketsOf } from '../../credentials/assume-role.ts';
+import { bucketsOf } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
 import { evaluateChain } from '../../credentials/grant-chain.ts';
 import { type IssueRequest, issueRequest, needsCaller, roleArnOf } from '../../credentials/request.ts';
@@ -39,10 +39,8 @@ export type Asked = {
   | {
       obstacle?: undefined;
       request: IssueRequest;
-      /** Of the rate bucket to claim from. */
-      bucket: string;
-      /** Of the rate buckets of the requests that follow: those of a chain, and of registries' tokens. */
-      laterBuckets?: readonly string[];
+      /** Names of the rate buckets to claim from, in this order. */
+      buckets: readonly string[];
       /** Names and generations of the grants that allow it. */
       grantsKey?: string;
     }
@@ -84,8 +82,7 @@ export function ask(
     const granted = { allowed: true, message: decision.granted.map(whyGranted).join('; ') };
     const names = decision.granted.flatMap((one) => one.grants);
     const grantsKey = keyOfGrants(all, names);
-    const buckets = { bucket: bucketOf(request), laterBuckets: laterBucketsOf(request) };
-    return { roleArn, granted, request, ...buckets, grantsKey };
+    return { roleArn, granted, request, buckets: bucketsOf(request), grantsKey };
   } catch (error) {
     if (error instanceof RolevendError && error.code === 'InvalidSpec') return obstacle('InvalidSpec', error.message);
     throw error;

@@ -116,20 +116,19 @@ export class AwsAssumeRoleController {
     return emptyMs ?? restartMs;
   }
 
-  /** Issues, or gives the time to wait in milliseconds while the key waits for a rate token; that wakes it before. */
+  /** Issues, or gives the time to wait in milliseconds while the key waits for its turn; that wakes it before. */
   async #issue(pass: Pass, reason: IssueReason): Promise<number | undefined> {
     const { clock, admission } = this.#context;
-    const { request, bucket, laterBuckets = [] } = pass.asked as Extract<Pass['asked'], { request: object }>;
+    const { request, buckets } = pass.asked as Extract<Pass['asked'], { request: object }>;
     pass.memory.waitingSince ??= clock.monotonic();
     const silentMs = PENDING_AFTER_MS - (clock.monotonic() - pass.memory.waitingSince);
     const end = pass.seen.record?.expiresAt ?? 0;
     const validUntil = end > serverNow(this.#context) ? end : undefined;
     const order = { namespace: pass.object.metadata.namespace ?? '', validUntil };
-    const laterMs = Math.max(0, ...laterBuckets.map((later) => admission.waitMs(later)));
-    if (laterMs > 0 || !admission.claim(bucket, pass.key, order)) {
-      if (silentMs > 0) return laterMs > 0 ? Math.min(silentMs, laterMs) : silentMs;
+    if (!admission.claim(buckets, pass.key, order)) {
+      if (silentMs > 0) return silentMs;
       await this.#conclude(pass);
-      return laterMs || WAITING_RECHECK_MS;
+      return WAITING_RECHECK_MS;
     }
     await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
     pass.memory.waitingSince = undefined;

@@ -36,7 +36,7 @@ describe('what an object asks for', () => {
       roleArn: ROLE,
       granted: { allowed: true, message: `RoleGrant default allows ${ROLE}` },
       obstacle: undefined,
-      rest: { bucket: expect.stringContaining('eu-west-1'), laterBuckets: [], grantsKey: 'default@g-1/1' },
+      rest: { buckets: ['111122223333/operator eu-west-1 AssumeRole'], grantsKey: 'default@g-1/1' },
     });
     expect(request).toMatchObject({
       namespace: 'team',
@@ -73,8 +73,11 @@ describe('what an object asks for', () => {
         message: `RoleGrant hops allows ${hop('one')}; RoleGrant hops allows ${hop('two')}; RoleGrant default allows ${ROLE}`,
       },
       request: { hops: [{ roleArn: hop('one') }, { roleArn: hop('two') }] },
-      bucket: '111122223333/operator eu-west-1 AssumeRole',
-      laterBuckets: ['444455556666/one eu-west-1 AssumeRole', '444455556666/two eu-west-1 AssumeRole'],
+      buckets: [
+        '444455556666/one eu-west-1 AssumeRole',
+        '444455556666/two eu-west-1 AssumeRole',
+        '111122223333/operator eu-west-1 AssumeRole',
+      ],
       grantsKey: 'default@g-1/1 hops@u-hops/3',
     });
     expect(asked(chained, { grants: [grant(), ofHops('one', [hop('one')])] })).toEqual({
@@ -99,8 +102,7 @@ describe('what an object asks for', () => {
         message: `no RoleGrant is needed: IAM decides by the ServiceAccount whether it may use ${ROLE}`,
       },
       request: expect.objectContaining({ serviceAccount: { name: 'app', audience: 'sts.amazonaws.com' } }),
-      bucket: '111122223333/web-identity eu-west-1 AssumeRoleWithWebIdentity',
-      laterBuckets: [],
+      buckets: ['111122223333/web-identity eu-west-1 AssumeRoleWithWebIdentity'],
       grantsKey: '',
     });
   });

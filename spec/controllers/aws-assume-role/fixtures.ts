@@ -121,7 +121,7 @@ export const requested = (inputHash: string): Pass['asked'] => ({
   roleArn: ROLE,
   granted,
   request: { inputHash } as unknown as IssueRequest,
-  bucket: 'b',
+  buckets: ['b'],
 });
 
 /** What no grant allows. */
