@@ -1,6 +1,6 @@
-import type { Trouble } from './errors.ts';
-import { type CallerIdentity, ownerOf, policyPrincipal } from './options.ts';
-import type { TokenClaims } from './token-claims.ts';
+import { isOfEndpoint, meaningOf, type Trouble } from './codes.ts';
+import type { CallerIdentity } from './options.ts';
+import { providerArn, type TokenClaims } from './token-claims.ts';
 
 /** What an advice may name. None of it is secret. */
 export interface Advice {
@@ -28,8 +28,11 @@ const byCode: Readonly<Record<string, string>> = {
   RegionDisabled:
     'STS is not activated in this Region: activate it (IAM console, Account settings, Endpoints) or set another region.',
   IDPRejectedClaim: 'The identity provider refused the token: it is expired, revoked or its claims do not fit.',
+  IDPCommunicationError: 'AWS could not reach the identity provider for the keys of the token. It is tried again.',
   InvalidClientTokenId:
     'AWS does not know the access key: it was deleted or belongs to another partition, or the Region is not enabled in the account. New credentials are fetched.',
+  OptInRequired: 'The account, or the Region in it, is not enabled for this service: enable it, or set another region.',
+  SubscriptionRequired: 'The account is not activated for this service: activate it.',
   ExpiredToken: 'The credentials that signed the request have expired. New ones are fetched.',
 };
 
@@ -44,22 +47,16 @@ export function advice(code: string, trouble: Trouble, text: string, about: Advi
     return 'The role does not allow sessions that long: lower spec.durationSeconds or raise the maximum session duration of the role.';
   if (code === 'InvalidParameterValue' && about.tagged) return tagRefused(about);
   if (code === 'InvalidIdentityToken') return tokenRefused(about);
+  if (code === 'ExpiredToken' && about.operation === 'AssumeRoleWithWebIdentity') return tokenEnded(about);
   if (code === 'PackedPolicyTooLarge') return tooLarge(text, about);
   const known = byCode[code];
   if (known !== undefined) return known;
   if (trouble === 'credentials')
     return "The request's signature was refused: check the operator's credentials and the clock of its node.";
-  if (code === 'ValidationError') return `AWS does not accept ${fieldIn(text, about.path)}: correct it in the object.`;
-  return 'It is tried again.';
-}
-
-/** What to do where no answer came. `network` is what the network said, as `ECONNREFUSED`. */
-export function unreachable(network: string | undefined): string {
-  if (network === 'ERR_PROXY_TUNNEL')
-    return 'The proxy of HTTPS_PROXY refused the connection: check its address, user and password, and what it lets through. It is tried again.';
-  if (network !== undefined && /CERT|UNABLE_TO_(GET|VERIFY)/.test(network))
-    return 'The certificate of the other side is not trusted: where a proxy or an endpoint has an authority of its own, name a PEM file with it in AWS_CA_BUNDLE. It is tried again.';
-  return 'Check the network, the proxy and the Region. It is tried again.';
+  if (meaningOf(code).lasts === 'passes') return 'It is tried again.';
+  return isOfEndpoint(code)
+    ? 'The endpoint does not understand the request: AWS_ENDPOINT_URL may lead to another service, or to a stand-in that lacks this call.'
+    : `AWS does not accept ${fieldIn(text, about.path)}: correct it in the object.`;
 }
 
 /** What to shorten. How AWS packs is not published, so the length of a field says only about how much it takes. */
@@ -87,61 +84,13 @@ const fields: Readonly<Record<string, string>> = {
   sourceidentity: 'sourceIdentity',
 };
 
-function fieldIn(text: string, path = 'spec'): string {
+/** The field of the object that a text speaks of, by the name of the parameter that comes from it. */
+export function fieldIn(text: string, path = 'spec'): string {
   const words = text.toLowerCase();
   if (words.includes('rolearn'))
     return path === 'spec' ? 'the role (spec.roleName or spec.roleArn)' : `${path}.roleArn`;
   const name = Object.keys(fields).find((field) => words.includes(field));
   return name === undefined ? 'a value of the request' : `${path}.${fields[name]}`;
-}
-
-/**
- * Advice for `AccessDenied`. STS does not tell which side refused, so it names both statements, ready to be copied.
- * A registry has one side only.
- */
-export function accessDenied(about: Advice): string {
-  if (about.operation === 'AssumeRoleWithWebIdentity') return webIdentityDenied(about);
-  if (about.roleArn === undefined) return 'The identity needs a policy that allows the call.';
-  if (about.operation === 'GetAuthorizationToken') {
-    const isPublic = about.service === 'ECR Public';
-    const action = isPublic
-      ? ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken']
-      : 'ecr:GetAuthorizationToken';
-    return `The role needs a policy with ${JSON.stringify({ Effect: 'Allow', Action: action, Resource: '*' })}`;
-  }
-  const actions = ['sts:AssumeRole'];
-  if (about.tagged || about.caller?.carriesTags) actions.push('sts:TagSession');
-  if (about.sourceIdentity || about.caller?.carriesSourceIdentity) actions.push('sts:SetSourceIdentity');
-  return bothStatements(about, about.roleArn, actions.length === 1 ? 'sts:AssumeRole' : actions);
-}
-
-function bothStatements(about: Advice, roleArn: string, action: string | string[]): string {
-  const principal = about.caller === undefined ? "<ARN of the operator's identity>" : policyPrincipal(about.caller);
-  const identity = { Effect: 'Allow', Action: action, Resource: roleArn };
-  const condition = about.externalId !== undefined && {
-    Condition: { StringEquals: { 'sts:ExternalId': about.externalId } },
-  };
-  const trust = { Effect: 'Allow', Principal: { AWS: principal }, Action: action, ...condition };
-  return [
-    'The role may not exist, or one of two statements is missing; STS does not say which one lacks.',
-    `Identity policy of ${principal}${pathNote(about.caller)}: ${JSON.stringify(identity)}`,
-    `Trust policy of ${roleArn}: ${JSON.stringify(trust)}`,
-  ].join(' ');
-}
-
-function pathNote(caller: CallerIdentity | undefined): string {
-  return caller?.role === undefined || caller.roleArn !== undefined ? '' : ' (add its path, if it has one)';
-}
-
-/** The ARN of the IAM OIDC provider that an account needs for the issuer of a token. */
-function providerArn(roleArn: string, { issuer }: TokenClaims): string {
-  const { partition, accountId } = ownerOf(roleArn);
-  return `arn:${partition}:iam::${accountId}:oidc-provider/${issuerPath(issuer)}`;
-}
-
-/** The issuer as IAM names it, in ARNs and in conditions. */
-function issuerPath(issuer: string): string {
-  return issuer.replace(/^https?:\/\//, '').replace(/\/$/, '');
 }
 
 function tokenRefused({ claims, roleArn }: Advice): string {
@@ -150,16 +99,7 @@ function tokenRefused({ claims, roleArn }: Advice): string {
   return `AWS does not accept the token of ${claims.subject}: the account of the role needs the IAM OIDC provider ${providerArn(roleArn, claims)} with the audience ${claims.audience}, and AWS must be able to read the keys of ${claims.issuer}.`;
 }
 
-/** Only one side decides here: the role. */
-function webIdentityDenied({ claims, roleArn }: Advice): string {
-  if (claims === undefined || roleArn === undefined)
-    return "The role's trust policy must allow sts:AssumeRoleWithWebIdentity to the cluster's OIDC provider for this ServiceAccount (conditions on sub and aud).";
-  const path = issuerPath(claims.issuer);
-  const trust = {
-    Effect: 'Allow',
-    Principal: { Federated: providerArn(roleArn, claims) },
-    Action: 'sts:AssumeRoleWithWebIdentity',
-    Condition: { StringEquals: { [`${path}:sub`]: claims.subject, [`${path}:aud`]: claims.audience } },
-  };
-  return `The role may not exist, or its trust policy lacks a statement. Trust policy of ${roleArn}: ${JSON.stringify(trust)}`;
+function tokenEnded({ claims }: Advice): string {
+  const whose = claims === undefined ? 'The token' : `The token of ${claims.subject}`;
+  return `${whose} had ended when AWS looked at it: the clock of the API server that made it is behind, or the kubelet does not replace the token file. Each try takes the newest.`;
 }

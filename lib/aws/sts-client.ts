@@ -1,7 +1,7 @@
 import { Sha256 } from '@smithy/core/checksum';
 import type { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { exchange, type Head } from '../exchange.ts';
+import { type Answer as Exchanged, exchange, type Head } from '../exchange.ts';
 import { type Endpoint, stsEndpoint } from './endpoint.ts';
 import type { AwsContext } from './errors.ts';
 import type { BaseCredentials } from './options.ts';
@@ -58,6 +58,7 @@ export class StsClient {
       const hooks = { mayStart: course.sent, onHead };
       const answer = await exchange(this.#transport.dispatcher, request, limited, hooks);
       const output = await this.#protocol.output(operation, answer);
+      if (isEmpty(output)) throw notOfSts(answer);
       return { output, requestId: output.$metadata.requestId };
     };
     return this.#transport.call({ context, send }, signal);
@@ -82,4 +83,13 @@ export class StsClient {
     found.catch(() => this.#endpoints.delete(region));
     return found;
   }
+}
+
+/** Each action answers something; the protocol reads any other XML, and a page for people, as an output without fields. */
+function isEmpty(output: object): boolean {
+  return Object.keys(output).every((name) => name === '$metadata');
+}
+
+function notOfSts({ statusCode, headers }: Exchanged): Error {
+  return Object.assign(new Error('not an answer of STS'), { $response: { statusCode, headers } });
 }

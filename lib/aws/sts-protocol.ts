@@ -49,10 +49,16 @@ const schemas = {
 export class StsProtocol {
   readonly #protocol = new STSClient({ region: 'us-east-1' }).config.protocol as Protocol;
 
-  /** The request, not signed yet. */
+  /**
+   * The request, not signed yet.
+   * @throws URIError with the name of the parameter whose text is no Unicode
+   */
   async request<A extends Action>(action: A, input: Inputs[A], url: URL): Promise<HttpRequest> {
     const { protocol, hostname, port, pathname: path } = url;
     const endpoint = { protocol, hostname, ...(port !== '' && { port: Number(port) }), path };
+    // The protocol would keep what it had written until then, and put it before the next request.
+    const bad = illFormed(input);
+    if (bad !== undefined) throw new URIError(bad);
     const request = await this.#protocol.serializeRequest(schemas[action], input, { endpoint: async () => endpoint });
     request.headers['host'] = url.host;
     request.headers['content-length'] = String(Buffer.byteLength(request.body));
@@ -81,4 +87,13 @@ export class StsProtocol {
 function partsOf(schema: typeof AssumeRole$): Parameters<typeof operation> {
   const [, namespace, name, traits, input, output] = schema;
   return [namespace, name, traits, input, output];
+}
+
+/** The first parameter with half of a character, which no encoding can hold. */
+function illFormed(input: object): string | undefined {
+  const isIllFormed = (value: unknown): boolean => {
+    if (typeof value === 'string') return !value.isWellFormed();
+    return typeof value === 'object' && value !== null && Object.values(value).some(isIllFormed);
+  };
+  return Object.entries(input).find(([, value]) => isIllFormed(value))?.[0];
 }

@@ -1,4 +1,5 @@
 import type { SecretValue } from '../api/credentials.ts';
+import { ownerOf } from './options.ts';
 
 /** Who a token of an OIDC provider speaks of. Nothing of it is secret. */
 export interface TokenClaims {
@@ -23,4 +24,15 @@ export function tokenClaims(token: SecretValue): TokenClaims | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The ARN of the IAM OIDC provider that an account needs for the issuer of a token. */
+export function providerArn(roleArn: string, { issuer }: TokenClaims): string {
+  const { partition, accountId } = ownerOf(roleArn);
+  return `arn:${partition}:iam::${accountId}:oidc-provider/${issuerPath(issuer)}`;
+}
+
+/** The issuer as IAM names it, in ARNs and in conditions. */
+export function issuerPath(issuer: string): string {
+  return issuer.replace(/^https?:\/\//, '').replace(/\/$/, '');
 }

@@ -21,6 +21,7 @@ import { createLogger } from '../../lib/log.ts';
 import { createMetrics } from '../../lib/metrics.ts';
 import { createAuthority } from '../lab/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import { callerXml } from './stub-aws.ts';
 
 /** Of a call that nothing else ends. */
 const LIMIT_MS = 300;
@@ -200,7 +201,7 @@ describe('through a proxy with TLS, which offers HTTP/2, too', () => {
   async function proxied(name: string): Promise<Partial<AwsOptions>> {
     const authority = await createAuthority();
     const server = createTlsServer(await authority.issue('localhost'), (_request, response) => {
-      response.end('<GetCallerIdentityResponse></GetCallerIdentityResponse>');
+      response.end(callerXml('arn:aws:iam::123456789012:user/ci'));
     });
     const port = portOf(await listen(server));
     const proxy = createSecureServer({ ...(await authority.issue(name)), allowHTTP1: true });
@@ -239,7 +240,7 @@ async function keeping(): Promise<{ endpoint: string; open: () => number }> {
   let open = 0;
   const server = createServer((request, response) => {
     response.setHeader('keep-alive', 'timeout=600');
-    request.resume().once('end', () => response.end('<GetCallerIdentityResponse></GetCallerIdentityResponse>'));
+    request.resume().once('end', () => response.end(callerXml('arn:aws:iam::123456789012:user/ci')));
   });
   server.keepAliveTimeout = 600_000;
   server.on('connection', (socket: Socket) => {

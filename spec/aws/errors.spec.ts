@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { type AwsContext, AwsError, awsError, isThrottle, permanentCodes } from '../../lib/aws/errors.ts';
+import { type AwsContext, AwsError, awsError, isThrottle } from '../../lib/aws/errors.ts';
 import { RolevendError } from '../../lib/errors.ts';
 
 const ROLE = 'arn:aws:iam::210987654321:role/team/writer';
@@ -37,6 +37,18 @@ describe('the consequence of every AWS error', () => {
     ['InvalidParameterValue', 400, 'InvalidParameterValue', 'other', 'stop'],
     ['InvalidParameterCombination', 400, 'InvalidParameterCombination', 'other', 'stop'],
     ['MissingParameter', 400, 'MissingParameter', 'other', 'stop'],
+    ['NotAuthorized', 400, 'AccessDenied', 'other', 'stop'],
+    ['OptInRequired', 403, 'OptInRequired', 'other', 'stop'],
+    ['SubscriptionRequiredException', 403, 'SubscriptionRequired', 'other', 'stop'],
+    ['InvalidAction', 400, 'InvalidAction', 'other', 'stop'],
+    ['UnknownOperationException', 400, 'UnknownOperation', 'other', 'stop'],
+    ['UnsupportedCommandException', 400, 'UnsupportedCommand', 'other', 'stop'],
+    ['RequestEntityTooLargeException', 413, 'RequestEntityTooLarge', 'other', 'stop'],
+    ['RequestTimeoutException', 400, 'RequestTimeout', 'other', 'retry'],
+    ['ServerException', 500, 'Server', 'other', 'retry'],
+    ['ThrottlingError', 400, 'ThrottlingError', 'throttled', 'retry'],
+    ['UnknownError', 429, 'TooManyRequests', 'throttled', 'retry'],
+    ['NotFound', 404, 'StsUnreachable', 'unreachable', 'retry'],
     ['IDPCommunicationError', 400, 'IDPCommunicationError', 'other', 'retry'],
     ['Throttling', 400, 'Throttling', 'throttled', 'retry'],
     ['ThrottlingException', 400, 'Throttling', 'throttled', 'retry'],
@@ -80,7 +92,6 @@ describe('the consequence of every AWS error', () => {
       requestId: 'req-1',
     });
     expect(isThrottle(error)).toBe(trouble === 'throttled');
-    expect(permanentCodes.has(error.code)).toBe(consequence === 'stop');
   });
 
   it.each([

@@ -1,4 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -115,6 +117,41 @@ describe('the default chain', () => {
     expect(identity.problem).toContain('IRSA');
   });
 
+  it.each([
+    ['no association', 404, 'Check that a Pod Identity association'],
+    ['trouble', 500, 'It has trouble'],
+  ])('tells what a Pod Identity agent with %s answered', async (what, status, says) => {
+    const working = await podIdentity();
+    if (what === 'trouble') lab.gateway.fail({ action: 'AssumeRoleForPodIdentity', with: '5xx' });
+    const stranger = await issuer.token({ aud: ['pods.eks.amazonaws.com'], sub: 'system:serviceaccount:shop:nobody' });
+    const file = join(directory, 'stranger');
+    await writeFile(file, stranger);
+    const { identity } = operatorWith({ ...working, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: file });
+    await expect(identity.credentials()).rejects.toMatchObject({ code: 'NoIdentity' });
+    lab.gateway.clear();
+    expect(identity.problem).toContain(
+      `the container credentials endpoint (EKS Pod Identity agent) answered with HTTP ${status}. ${says}`,
+    );
+    expect(identity.problem).not.toContain('Fix one of');
+  });
+
+  it('tells what the instance metadata service answered', async () => {
+    const server = createServer((_request, response) => response.writeHead(404).end('<html>s3cret</html>'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { identity } = operatorWith({
+      AWS_EC2_METADATA_DISABLED: 'false',
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${port}`,
+    });
+    await expect(identity.credentials()).rejects.toMatchObject({ code: 'NoIdentity' });
+    server.close();
+    server.closeAllConnections();
+    expect(identity.problem).toContain(
+      'the instance metadata service answered with HTTP 404. The instance has no role',
+    );
+    expect(identity.problem).not.toContain('Fix one of');
+  });
+
   it('notices a Pod Identity agent that is away, and the agent that comes', async () => {
     const working = await podIdentity();
     const { identity } = operatorWith({
@@ -122,6 +159,7 @@ describe('the default chain', () => {
       AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/v1/credentials',
     });
     await expect(identity.credentials()).rejects.toMatchObject({ code: 'NoIdentity' });
+    expect(identity.problem).toContain('(EKS Pod Identity agent) cannot be reached (ECONNREFUSED)');
     Object.assign(process.env, working);
     const stop = new AbortController();
     const running = identity.start(stop.signal);

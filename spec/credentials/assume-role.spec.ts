@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SecretValue, type Session } from '../../lib/api/credentials.ts';
-import { AwsError, type Trouble } from '../../lib/aws/errors.ts';
+import type { Trouble } from '../../lib/aws/codes.ts';
+import { AwsError } from '../../lib/aws/errors.ts';
 import type { Signer } from '../../lib/aws/options.ts';
 import type { AssumeRoleInput, WebIdentityInput } from '../../lib/aws/sts.ts';
 import { AssumeRoleIssuer, bucketOf, bucketsOf } from '../../lib/credentials/assume-role.ts';

@@ -1,3 +1,4 @@
+import { settles } from '../../aws/codes.ts';
 import { fraction } from './due.ts';
 
 /** What is known of an object's failed attempts since its last success or change. */
@@ -28,12 +29,12 @@ const MAX_DELAY = 300 * SECOND;
 const MAX_DELAY_EXPIRED = 60 * SECOND;
 const MIN_PERMANENT = 30 * SECOND;
 const MAX_PERMANENT = 600 * SECOND;
-/** IAM takes some seconds to spread a change, so a denial becomes final only after these tries. */
-const ACCESS_DENIED_DELAYS = [5 * SECOND, 10 * SECOND, 20 * SECOND];
+/** Where a refusal may pass within seconds, as while IAM spreads a change, it becomes final only after these tries. */
+const SETTLING_DELAYS = [5 * SECOND, 10 * SECOND, 20 * SECOND];
 
 /** Whether a failure of this code, seen `count` times in a row, is final. `stop` is what the error itself says. */
 export function isPermanent(code: string, stop: boolean, count: number): boolean {
-  return stop && (code !== 'AccessDenied' || count > ACCESS_DENIED_DELAYS.length);
+  return stop && (!settles(code) || count > SETTLING_DELAYS.length);
 }
 
 /**
@@ -58,8 +59,8 @@ export function retryDelay(
   spread: number,
 ): number {
   if (failure.permanent) return remaining > 0 ? clamp(remaining / 4, MIN_PERMANENT, MAX_PERMANENT) : MAX_PERMANENT;
-  const denied = failure.code === 'AccessDenied' ? ACCESS_DENIED_DELAYS[failure.count - 1] : undefined;
-  if (denied !== undefined) return denied;
+  const settling = settles(failure.code) ? SETTLING_DELAYS[failure.count - 1] : undefined;
+  if (settling !== undefined) return settling;
   const exponential = MIN_DELAY * 2 ** Math.min(failure.count - 1, 16);
   return Math.max(MIN_DELAY, (0.5 + spread / 2) * Math.min(longestDelay(remaining), exponential));
 }

@@ -1,4 +1,5 @@
 import { annotations } from '../../api/names.ts';
+import { settles } from '../../aws/codes.ts';
 import { isThrottle } from '../../aws/errors.ts';
 import type { IssueResult } from '../../credentials/assume-role.ts';
 import { specHash } from '../../credentials/input-hash.ts';
@@ -187,8 +188,8 @@ function failureOf(pass: Pass, error: unknown, now: number): Failure {
   const code = known?.code ?? 'InternalError';
   const request = requestKeyOf(pass);
   const before = pass.memory.failure;
-  // A denial counts its own tries, since it is final after some; everything else backs off together.
-  const isAgain = before && isSameRequest(before, request) && isDenial(before.code) === isDenial(code);
+  // What may settle counts its own tries, since it is final after some; everything else backs off together.
+  const isAgain = before && isSameRequest(before, request) && settles(before.code) === settles(code);
   const count = isAgain ? before.count + 1 : 1;
   return {
     ...request,
@@ -208,8 +209,4 @@ function messageOf(error: unknown): string {
   const isRefused = error instanceof KubeError && (error.status === 403 || error.status === 422);
   const causes = "the operator's rights (RBAC), the resource quotas and the admission policies of this namespace";
   return isRefused ? `${error.message}. Check ${causes}.` : error.message;
-}
-
-function isDenial(code: string): boolean {
-  return code === 'AccessDenied';
 }

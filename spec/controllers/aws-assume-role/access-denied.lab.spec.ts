@@ -74,6 +74,28 @@ describe('a role that denies access', () => {
     });
   });
 
+  test.each([
+    [
+      { kind: 'service control policy', explicit: true },
+      'An explicit deny in a service control policy of the organization of account 111122223333 refuses it',
+      false,
+    ],
+    [{ kind: 'permissions boundary', explicit: false }, 'No permissions boundary of arn:aws:iam::111122223333:', false],
+    [
+      { kind: 'identity-based policy', explicit: false },
+      'No identity-based policy of arn:aws:iam::111122223333:',
+      true,
+    ],
+  ])('by a policy is told with its kind, and with statements where they help: %j', async (policy, says, helps) => {
+    const name = policy.kind.replaceAll(' ', '-');
+    await stage.aws.createRole(name, { trust: trust() });
+    stage.aws.gateway.fail({ action: 'AssumeRole', role: name, with: 'AccessDenied', policy });
+    await scene.apply(name, { roleName: name });
+    const message = messageOf(await settled(scene, name, retrying), 'Ready');
+    expect(message).toContain(says);
+    expect(message.includes('Trust policy of')).toBe(helps);
+  });
+
   test('that is repaired within these tries is used by itself', async () => {
     await stage.aws.createRole('late', { trust: trustPrincipals('arn:aws:iam::111122223333:user/admin') });
     await scene.apply('late', { roleName: 'late' });

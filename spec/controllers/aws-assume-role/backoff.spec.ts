@@ -90,11 +90,11 @@ describe('the wait after a passing failure', () => {
   });
 });
 
-describe('AccessDenied', () => {
+describe.each(['AccessDenied', 'InvalidIdentityToken', 'IDPRejectedClaim'])('%s, which may settle,', (code) => {
   it('is tried again after 5, 10 and 20 s, and is final then', () => {
     const tries = [1, 2, 3, 4].map((count) => {
-      const isFinal = isPermanent('AccessDenied', true, count);
-      return [isFinal, ...bounds({ code: 'AccessDenied', count, permanent: isFinal }, HOUR)];
+      const isFinal = isPermanent(code, true, count);
+      return [isFinal, ...bounds({ code, count, permanent: isFinal }, HOUR)];
     });
     expect(tries).toEqual([
       [false, 5, 5],
@@ -105,14 +105,14 @@ describe('AccessDenied', () => {
   });
 
   it('has the same waits without a credential', () => {
-    expect([1, 2, 3].map((count) => retryDelay({ code: 'AccessDenied', count, permanent: false }, 0, 0.7))).toEqual([
+    expect([1, 2, 3].map((count) => retryDelay({ code, count, permanent: false }, 0, 0.7))).toEqual([
       5000, 10_000, 20_000,
     ]);
   });
 
   it('backs off like the others where the error itself says that it may pass', () => {
-    expect(isPermanent('AccessDenied', false, 9)).toBe(false);
-    expect(bounds({ code: 'AccessDenied', count: 9, permanent: false }, 12 * HOUR)).toEqual([150, 300]);
+    expect(isPermanent(code, false, 9)).toBe(false);
+    expect(bounds({ code, count: 9, permanent: false }, 12 * HOUR)).toEqual([150, 300]);
   });
 });
 

@@ -177,10 +177,46 @@ describe('auth of a ServiceAccount', () => {
     await account(at, 'unknown');
     const { roleArn, auth } = await roleFor(at, 'unknown');
     await at.apply('unknown', { roleArn, auth: { ...auth, audience: 'nobody' } });
-    const object = await settled(at, 'unknown', stalled('InvalidIdentityToken'));
-    expect(messageOf(object, 'Stalled')).toContain(
+    const code = 'InvalidIdentityToken';
+    const object = await settled(at, 'unknown', retrying(code));
+    expect(messageOf(object, 'Ready')).toContain(
       `AWS does not accept the token of system:serviceaccount:${at.ns.name}:unknown: the account of the role needs the IAM OIDC provider ${provider} with the audience nobody`,
     );
+    const made = calls().length;
+    for (const [index, seconds] of [5, 10, 20].entries()) {
+      stage.clock.skip(seconds * 1000);
+      await eventually(`try ${index + 2}`, () => calls().length === made + index + 1);
+      await idle(at);
+    }
+    await settled(at, 'unknown', stalled(code));
+  });
+
+  test('is exchanged after all where AWS could not fetch the keys of the issuer for a moment', async () => {
+    const at = await open();
+    await account(at, 'app');
+    const refused = { action: 'AssumeRoleWithWebIdentity', with: 'InvalidIdentityToken', times: 2 };
+    stage.aws.gateway.fail({ ...refused, message: "Couldn't retrieve verification key from your identity provider" });
+    await at.apply('app', await roleFor(at, 'app'));
+    await settled(at, 'app', retrying('InvalidIdentityToken'));
+    stage.clock.skip(5_000);
+    await eventually('the second try', () => calls().length === 2);
+    await idle(at);
+    stage.clock.skip(10_000);
+    await settled(at, 'app', issued);
+    expect(calls().map(({ code }) => code)).toEqual(['InvalidIdentityToken', 'InvalidIdentityToken', undefined]);
+  });
+
+  test('says which kind of policy keeps it out, and prints no statement where none can help', async () => {
+    const at = await open();
+    await account(at, 'app');
+    const policy = { kind: 'resource control policy', explicit: true };
+    stage.aws.gateway.fail({ action: 'AssumeRoleWithWebIdentity', with: 'AccessDenied', policy });
+    await at.apply('app', await roleFor(at, 'app'));
+    const message = messageOf(await settled(at, 'app', retrying('AccessDenied')), 'Ready');
+    expect(message).toContain(
+      'An explicit deny in a resource control policy of the organization of account 111122223333',
+    );
+    expect(message).not.toContain('{');
   });
 
   test('is refused by a role that does not trust it, with the statement that repairs the role', async () => {

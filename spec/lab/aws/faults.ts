@@ -37,6 +37,8 @@ export interface FaultRule extends CallFilter {
   after?: boolean;
   /** Text of the error, default AWS's. */
   message?: string;
+  /** Of `AccessDenied`: the policy that decides, as `service control policy`, and how. AWS names it behind its text. */
+  policy?: { kind: string; explicit: boolean };
   /** Called when the fault acts: with `after` once AWS has carried the call out, else before AWS sees it. */
   onStrike?: () => Promise<unknown> | unknown;
   /** Called once the answer has gone out, where there is one. */
@@ -117,7 +119,7 @@ function strike(rule: FaultRule, record: CallRecord, service: string): Answer {
   if (rule.with === 'garbage') return page(200, '<html>hello</html');
   if (rule.with === 'page') return page(502, '<html><h1>502 Bad Gateway</h1></html>');
   const code = rule.with === '5xx' ? 'InternalFailure' : rule.with;
-  throw new Refusal(code, rule.message ?? wording(code, record, service));
+  throw new Refusal(code, rule.message ?? wording(code, record, service) + reason(rule, record, service));
 }
 
 function page(status: number, html: string): Answer {
@@ -139,6 +141,15 @@ const words: Readonly<Record<string, string>> = {
 function wording(code: string, record: CallRecord, service: string): string {
   if (code !== 'AccessDenied') return words[code] ?? code;
   return `User: ${record.caller} is not authorized to perform: ${service}:${record.action} on resource: ${record.role ?? '*'}`;
+}
+
+/** In the words of https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html. */
+function reason({ policy }: FaultRule, record: CallRecord, service: string): string {
+  if (policy === undefined) return '';
+  const article = /^[aeiou]/i.test(policy.kind) ? 'an' : 'a';
+  return policy.explicit
+    ? ` with an explicit deny in ${article} ${policy.kind}`
+    : ` because no ${policy.kind} allows the ${service}:${record.action} action`;
 }
 
 /** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
