@@ -40,7 +40,7 @@ describe('objects that were stored before our CRD came', () => {
       'our CRD to judge',
       async () => (await plane.request('POST', `${OBJECTS}?dryRun=All`, legacy('new', bad))).status === 422,
     );
-  }, 60_000);
+  });
   afterAll(() => plane?.stop());
 
   it.each(['bad', 'without-secret'])('take status and metadata though their spec is invalid: %s', async (name) => {

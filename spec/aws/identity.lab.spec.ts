@@ -167,5 +167,5 @@ describe('the default chain', () => {
     expect(await found).toMatchObject({ role: 'operator' });
     stop.abort();
     await running;
-  }, 20_000);
+  });
 });

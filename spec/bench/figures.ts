@@ -174,12 +174,26 @@ function rows({ many, stock, foreign }: Sizes) {
       digits: 2,
       target: { atMost: 2 },
     },
+    ending: {
+      what: 'end of the process after SIGTERM',
+      meaning: 'Of that leader, with all that it has under way.',
+      unit: 's',
+      digits: 2,
+      target: { below: 5 },
+    },
     failover: {
       what: 'next leader after SIGKILL',
       meaning: 'The same where the leader cannot give its Lease back.',
       unit: 's',
       digits: 1,
       target: { atMost: 20 },
+    },
+    help: {
+      what: 'rolevend --help',
+      meaning: 'From the start of the process to its end, the median of five.',
+      unit: 's',
+      digits: 2,
+      target: { below: 0.3 },
     },
   } satisfies Record<string, Figure>;
 }

@@ -8,6 +8,7 @@ import { namesOf } from './cluster.ts';
 import { type Figure, type FigureName, figuresFor, fullSizes, isMet, type Sizes, told, toldTarget } from './figures.ts';
 import { type Ground, openGround } from './ground.ts';
 import { handover } from './handover.ts';
+import { help } from './help.ts';
 import { many, medians } from './many.ts';
 import { cellsOf, pageOf } from './page.ts';
 import { single } from './single.ts';
@@ -34,7 +35,7 @@ async function measure(ground: Ground, sizes: Sizes): Promise<Values> {
   note(`restart with ${sizes.stock} objects, and ${sizes.foreign} Secrets of others`);
   const ofStock = await stock(ground, namespaces, sizes.stock, sizes.foreign);
   note('change of the leader');
-  return { ...ofMany, ...ofSingle, ...ofStock, ...(await handover(ground, 'led')) };
+  return { ...ofMany, ...ofSingle, ...ofStock, ...(await handover(ground, 'led')), ...(await help()) };
 }
 
 /** What the operator writes for an object. */

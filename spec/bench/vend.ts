@@ -9,7 +9,6 @@ import type { Ground } from './ground.ts';
 import { runLoop } from './loop.ts';
 import { watchNamespace } from './watch.ts';
 
-const LIMIT_MS = 180_000;
 /** The part of the objects for which nothing is watched. */
 const UNWATCHED = 0.95;
 /** By then the last status is written, and to list all objects takes no time of what is measured. */
@@ -27,11 +26,7 @@ export async function vend(
 ): Promise<number> {
   const before = await sts.assumeRoleCalls();
   const called = (count: number) =>
-    eventually(
-      `${count} AssumeRole calls`,
-      async () => (await sts.assumeRoleCalls(before + count)) >= before + count,
-      LIMIT_MS,
-    );
+    eventually(`${count} AssumeRole calls`, async () => (await sts.assumeRoleCalls(before + count)) >= before + count);
   const [{ start }, last] = await Promise.all([
     runLoop({ kubeconfig, namespace, names }),
     called(Math.floor(names.length * UNWATCHED)).then(() =>
@@ -40,7 +35,7 @@ export async function vend(
   ]);
   await called(names.length);
   await sleep(clock, SETTLED_MS);
-  await eventually(`${names.length} objects to be Ready`, () => areReady(cluster, namespace, names), LIMIT_MS);
+  await eventually(`${names.length} objects to be Ready`, () => areReady(cluster, namespace, names));
   await last.end();
   if (last.times.size === 0) throw new Error('the last status was written before it was watched for');
   // An object changes only when its status is written.
@@ -55,7 +50,7 @@ export async function latencies(cluster: Cluster, namespace: string, names: read
     created.set(name, clock.monotonic());
     await cluster.client.create(awsAssumeRoles, objectOf(namespace, name));
   });
-  await eventually(`${names.length} Secrets`, () => names.every((name) => seen.times.has(name)), LIMIT_MS);
+  await eventually(`${names.length} Secrets`, () => names.every((name) => seen.times.has(name)));
   await seen.end();
   const latency = (name: string) => (seen.times.get(name) ?? Number.NaN) - (created.get(name) ?? Number.NaN);
   return names.map(latency).sort((a, b) => a - b);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseDocument, stringify } from 'yaml';
 import { awsAssumeRoleKind, customResourceDefinition } from '../../lib/api/crd.ts';
 import type { AttachedControlPlane } from '../lab/index.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, HANG_LIMIT_MS } from '../support/eventually.ts';
 import { CHART, type HelmVersion, helm, NAMESPACE, RELEASE } from './support.ts';
 
 const CRD = 'customresourcedefinitions/awsassumeroles.pincette.net';
@@ -89,7 +89,7 @@ export async function clear(cluster: AttachedControlPlane, version: HelmVersion)
   // a minute, and then again. A kind that is not there is no trouble.
   for (const kind of ['awsassumeroles', 'rolegrants'])
     await cluster.kubectl('delete', kind, '--all', '--all-namespaces');
-  await kubectl(cluster, 'delete', 'crds', '--all', '--timeout=90s');
+  await kubectl(cluster, 'delete', 'crds', '--all', `--timeout=${HANG_LIMIT_MS / 1000}s`);
   await kubectl(cluster, 'delete', 'clusterroles,clusterrolebindings', '--selector=helm.sh/chart');
 }
 

@@ -1,15 +1,13 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startAws, trustPrincipals } from '../lab/aws/index.ts';
 import { containerProblem } from '../lab/container.ts';
 import { type ControlPlane, type LabAws, startControlPlane } from '../lab/index.ts';
 import { playPod } from '../lab/kubelet.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, HANG_LIMIT_MS } from '../support/eventually.ts';
 import { findLeaks } from '../support/leaks.ts';
 import { startOperator, type TestOperator } from '../support/operator.ts';
 import { install, upgrade } from './cluster.ts';
 import { helm, helmVersions, NAMESPACE, RELEASE, set, takeOver } from './support.ts';
-
-jest.setTimeout(120_000);
 
 const problem = await containerProblem();
 if (problem !== undefined) process.stderr.write(`helm test is NOT tested: ${problem}\n`);
@@ -29,7 +27,7 @@ onlyWithContainers('helm test', () => {
     await install('Helm 4', cluster, ...takeOver['Helm 4']);
     const kubeconfig = await cluster.kubeconfigFor({ serviceAccount: { namespace: NAMESPACE, name: RELEASE } });
     operator = await startOperator({ plane: { kubeconfig }, aws, keys, namespaces: [] });
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await operator?.stop();
@@ -40,7 +38,7 @@ onlyWithContainers('helm test', () => {
   const secrets = async () => (await cluster.kubectl('get', 'secrets', '-n', NAMESPACE, '-oname')).stdout;
 
   async function helmTest(version: (typeof helmVersions)[number]) {
-    const ended = helm(version, cluster, 'test', RELEASE, '--timeout', '40s').then(
+    const ended = helm(version, cluster, 'test', RELEASE, '--timeout', `${HANG_LIMIT_MS / 1000}s`).then(
       () => 'passed',
       (error: Error) => error.message,
     );

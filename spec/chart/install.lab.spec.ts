@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { applyCrds, type ControlPlane, startControlPlane, temporaryDirectory } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,8 +17,6 @@ import {
 } from './cluster.ts';
 import { helm, helmVersions, NAMESPACE, only, RELEASE, render, set } from './support.ts';
 
-jest.setTimeout(120_000);
-
 const ownGrant = fileURLToPath(new URL('../../examples/grant-for-a-team.yaml', import.meta.url));
 const withoutGrant = ['--set', 'grants.installDefault=false'];
 
@@ -26,7 +24,7 @@ const withoutGrant = ['--set', 'grants.installDefault=false'];
 let cluster: ControlPlane;
 beforeAll(async () => {
   cluster = await startControlPlane({ name: 'chart', crds: false });
-}, 120_000);
+});
 afterAll(() => cluster?.stop());
 
 const definitions = async () =>

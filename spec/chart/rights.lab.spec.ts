@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { managedLabel } from '../../lib/api/names.ts';
 import { restartKinds } from '../../lib/api/rollout-restart.ts';
 import { restartAnnotation } from '../../lib/controllers/aws-assume-role/restart-target.ts';
@@ -18,8 +18,6 @@ import { buildProgram, type RolevendProcess } from '../support/process.ts';
 import { install, kubectl, upgrade } from './cluster.ts';
 import { NAMESPACE, RELEASE, set, takeOver } from './support.ts';
 
-jest.setTimeout(120_000);
-
 const USER = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
 const ECR_HOST = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';
 const leading = 'leader_election_master_status{name="rolevend-controller"}';
@@ -34,7 +32,8 @@ interface Rule {
 describe('with exactly the rights, the arguments and the variables that the chart gives', () => {
   let shop: Workshop;
   let cluster: ControlPlane;
-  let replicas: RolevendProcess[] = [];
+  const replicas: RolevendProcess[] = [];
+  const sites: Site[] = [];
   /** ARN of the OIDC provider of the cluster. */
   let provider: string;
 
@@ -55,7 +54,14 @@ describe('with exactly the rights, the arguments and the variables that the char
       'grants.installDefault': false,
     };
     await install('Helm 4', cluster, ...set(values), ...takeOver['Helm 4']);
-  }, 120_000);
+  });
+
+  /** What a test opened goes also where it failed: the next one must not meet another leader. */
+  afterEach(async () => {
+    await Promise.all(replicas.splice(0).map((one) => one.end('SIGTERM')));
+    await Promise.all(sites.splice(0).map((site) => site.close()));
+    shop.aws.gateway.clear();
+  });
 
   afterAll(async () => {
     await shop?.program.remove();
@@ -65,7 +71,7 @@ describe('with exactly the rights, the arguments and the variables that the char
 
   /** Two replicas of the Deployment; what a kubelet would add stands in the last four. */
   async function startReplicas(): Promise<void> {
-    replicas = await Promise.all([startReplica(), startReplica()]);
+    await Promise.all([startReplica(), startReplica()]);
     await Promise.all(replicas.map((one) => one.ready()));
   }
 
@@ -82,7 +88,15 @@ describe('with exactly the rights, the arguments and the variables that the char
     });
     const added = { kubeconfig, 'leader-election-namespace': NAMESPACE };
     const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
-    return shop.program.start({ flags: { ...flags, ...added }, env: variables });
+    const replica = await shop.program.start({ flags: { ...flags, ...added }, env: variables });
+    replicas.push(replica);
+    return replica;
+  }
+
+  async function open(): Promise<Site> {
+    const site = await openSite(shop);
+    sites.push(site);
+    return site;
   }
 
   /** Whether the operator may list Secrets there. The API server takes a moment to see what has changed. */
@@ -92,9 +106,9 @@ describe('with exactly the rights, the arguments and the variables that the char
   }
 
   /** Everything that makes the operator speak with the API server. */
-  async function useEverything(site: Site): Promise<void> {
+  async function useEverything(site: Site, from: number): Promise<void> {
     const { ns } = site;
-    await collide(site);
+    await collide(site, from);
     await exchangeToken(site);
     await restartWorkloads(site);
     const all = ['refreshed', 'edited', 'deleted', 'unlabelled', 'retyped', 'renamed', 'gone'];
@@ -148,21 +162,33 @@ describe('with exactly the rights, the arguments and the variables that the char
     await ready('web');
   }
 
-  /** Changes an object while its first status, that of a slow issue, is on its way: the operator reads its version anew. */
-  async function collide(site: Site): Promise<void> {
-    shop.aws.gateway.fail({ action: 'AssumeRole', with: 'stall', times: 1 });
-    await site.apply('slow');
-    await eventually('STS to hold the call', () => site.calls().length === 1);
-    await site.ns.kubectl('annotate', 'aar', 'slow', 'note=changed');
-    await eventually('the first status', async () => (await site.object('slow')).status?.phase === 'Pending');
-    await site.ns.kubectl('delete', 'aar', 'slow');
+  /**
+   * Changes an object while its first status, that of a slow issue, is on its way, so that the operator reads its version
+   * anew. On a busy machine the change may come after the status: then once more with another object.
+   */
+  async function collide(site: Site, from: number): Promise<void> {
+    const object = { apiVersion: 'pincette.net/v1', kind: 'AWSAssumeRole' };
+    await eventually('a version to be read anew', async (saw) => {
+      const before = site.calls().length;
+      const metadata = { name: `slow-${before}` };
+      shop.aws.gateway.fail({ action: 'AssumeRole', with: 'stall', times: 1 });
+      await site.apply(metadata.name);
+      await eventually('STS to hold the call', () => site.calls().length > before);
+      await site.ns.patch({ ...object, metadata }, { metadata: { annotations: { note: 'changed' } } });
+      await eventually('the first status', async () => (await site.object(metadata.name)).status?.phase === 'Pending');
+      await site.ns.kubectl('delete', 'aar', metadata.name);
+      const read = (await audited(from)).filter(({ verb, objectRef: { resource } = {} }) => {
+        return verb === 'get' && resource === 'awsassumeroles';
+      });
+      return saw(read.length) > 0;
+    });
   }
 
   async function changeLeader(): Promise<void> {
     const states = await Promise.all(replicas.map((one) => one.metric(leading)));
     const leader = replicas[states.indexOf(1)];
     const standby = replicas[states.indexOf(0)];
-    expect((await leader?.end('SIGTERM'))?.code).toBe(0);
+    expect(await leader?.end('SIGTERM')).toBe(0);
     await eventually('the other to lead', async () => (await standby?.metric(leading)) === 1);
   }
 
@@ -214,7 +240,7 @@ describe('with exactly the rights, the arguments and the variables that the char
     ['all namespaces', () => []],
     ['one namespace', (namespace: string) => [namespace]],
   ])('in %s the operator uses each of them and is refused nothing', async (_, namespaces) => {
-    const site = await openSite(shop);
+    const site = await open();
     const values = {
       'rbac.namespaces': namespaces(site.ns.name),
       'serviceAccountAuth.namespaces': [site.ns.name],
@@ -224,17 +250,16 @@ describe('with exactly the rights, the arguments and the variables that the char
     await cluster.kubectl('delete', 'leases', '--all', `--namespace=${NAMESPACE}`);
     const from = (await cluster.auditLog()).length;
     await startReplicas();
-    await useEverything(site);
+    await useEverything(site, from);
     await Promise.all(replicas.map((one) => one.end('SIGTERM')));
     const entries = await audited(from);
     expect(entries.filter(({ responseStatus }) => [401, 403].includes(responseStatus?.code ?? 0))).toEqual([]);
     const rights = await granted();
     expect([...new Set(entries.map((entry) => used(entry, rights)))].sort()).toEqual(rights);
-    await site.close();
   });
 
   test('it starts and works although one of its namespaces is closed to it, and takes that up when it opens', async () => {
-    const [site, closed] = [await openSite(shop), await openSite(shop)];
+    const [site, closed] = [await open(), await open()];
     const values = set({
       'rbac.namespaces': [closed.ns.name, site.ns.name],
       'serviceAccountAuth.namespaces': [],
@@ -249,13 +274,11 @@ describe('with exactly the rights, the arguments and the variables that the char
     await site.ready('served');
     expect((await closed.object('waiting')).status).toBeUndefined();
     await upgrade('Helm 4', cluster, ...values);
-    await eventually('the closed namespace to be served', () => closed.ready('waiting'), 5 * 30_000);
-    await Promise.all(replicas.map((one) => one.end('SIGTERM')));
-    await Promise.all([site.close(), closed.close()]);
-  }, 300_000);
+    await eventually('the closed namespace to be served', () => closed.ready('waiting'));
+  });
 
   test('it is not ready where it may not do its work in the only one of its namespaces', async () => {
-    const site = await openSite(shop);
+    const site = await open();
     await upgrade('Helm 4', cluster, ...set({ 'rbac.namespaces': [site.ns.name] }));
     const objects = { apiGroups: ['pincette.net'], resources: ['awsassumeroles'], verbs: ['list', 'watch'] };
     const change = JSON.stringify({ rules: [objects] });
@@ -266,8 +289,6 @@ describe('with exactly the rights, the arguments and the variables that the char
       const { status, body } = await replica.ask('/readyz');
       return status === 503 && body.trim().split('\n').join() === `not synced: secrets in ${site.ns.name}`;
     });
-    await replica.end('SIGTERM');
-    await site.close();
   });
 
   test('an operator of one namespace can read no Secret of another', async () => {

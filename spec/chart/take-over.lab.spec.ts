@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { type ControlPlane, startControlPlane, type TemporaryDirectory, temporaryDirectory } from '../lab/index.ts';
 import {
@@ -15,15 +15,13 @@ import {
 } from './cluster.ts';
 import { helm, helmVersions, takeOver } from './support.ts';
 
-jest.setTimeout(120_000);
-
 describe.each(helmVersions)('a definition of before, with %s,', (version) => {
   let cluster: ControlPlane;
   let directory: TemporaryDirectory;
 
   beforeAll(async () => {
     cluster = await startControlPlane({ name: 'take-over', crds: false });
-  }, 120_000);
+  });
   afterAll(() => cluster?.stop());
   beforeEach(async () => {
     await clear(cluster, version);

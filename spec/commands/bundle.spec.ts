@@ -16,7 +16,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'rolevend-bundle-'));
   bundle = join(dir, 'rolevend.mjs');
   await run(process.execPath, ['spec/tools/build.ts', 'lib/main.ts', bundle], { cwd: root });
-}, 60_000);
+});
 
 afterAll(() => rm(dir, { recursive: true }));
 
@@ -36,15 +36,4 @@ test('the bundle prints the version of package.json', async () => {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
 
   expect((await run(process.execPath, [bundle, '--version'])).stdout).toBe(`${version}\n`);
-});
-
-test('help is there in less than 0.3 s', async () => {
-  const times: number[] = [];
-  for (let i = 0; i < 5; i++) {
-    const start = performance.now();
-    await run(process.execPath, [bundle, '--help']);
-    times.push(performance.now() - start);
-  }
-  // The best of five, since other tests run beside this one.
-  expect(Math.min(...times)).toBeLessThan(300);
 });

@@ -1,16 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { annotations } from '../../lib/api/names.ts';
-import { sleep, systemClock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { readKubeconfig, writeKubeconfig } from '../lab/kubeconfig.ts';
 import { eventually } from '../support/eventually.ts';
 import type { ProcessStart, RolevendProcess } from '../support/process.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { openSite, openWorkshop, type Site, type Workshop } from './support.ts';
-
-jest.setTimeout(60_000);
 
 const leading = 'leader_election_master_status{name="rolevend-controller"}';
 
@@ -94,20 +92,16 @@ describe('the process of rolevend controller', () => {
       proxy.cut();
       const started = await start({ flags: await throughProxy(), env: shop.aws.environment() });
       await eventually('it to listen', async () => (await started.ask('/healthz')).status === 200);
-      const { code, ms } = await started.end();
-      expect(code).toBe(0);
-      expect(ms).toBeLessThan(1_000);
+      expect(await started.end()).toBe(0);
     });
 
-    test('ends within 5 s at SIGTERM when the API server hangs and the Lease cannot be given back', async () => {
+    test('ends at SIGTERM when the API server hangs and the Lease cannot be given back', async () => {
       const election = { 'leader-elect': 'true', 'leader-election-namespace': site.ns.name };
       const started = await start({ flags: { ...(await throughProxy()), ...election } });
       await started.ready();
       await eventually('it to lead', async () => (await started.metric(leading)) === 1);
       proxy.freeze();
-      const { code, ms } = await started.end();
-      expect(code).toBe(0);
-      expect(ms).toBeLessThan(5_000);
+      expect(await started.end()).toBe(0);
     });
   });
 
@@ -132,38 +126,41 @@ describe('the process of rolevend controller', () => {
     expect((await started.ask('/metric')).status).toBe(404);
   });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('ends within 5 s at %s, while STS answers no pass', async (signal) => {
-    shop.aws.gateway.fail({ action: 'AssumeRole', with: 'stall' });
-    const started = await start();
-    await started.ready();
-    await Promise.all(['one', 'two', 'three'].map((name) => site.apply(name)));
-    await eventually('all passes to stall', () => site.calls().length === 3);
-    const { code, ms } = await started.end(signal);
-    expect(code).toBe(0);
-    expect(ms).toBeLessThan(5_000);
-    expect(await started.log()).toContainEqual({ level: 'info', time: expect.any(String), signal, msg: 'ending' });
-    expect(await site.secrets()).toEqual([]);
-  });
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'ends at %s, while STS answers no pass and no call has come to its deadline',
+    async (signal) => {
+      shop.aws.gateway.fail({ action: 'AssumeRole', with: 'stall' });
+      const started = await start();
+      await started.ready();
+      await Promise.all(['one', 'two', 'three'].map((name) => site.apply(name)));
+      await eventually('all passes to stall', () => site.calls().length === 3);
+      expect(await started.end(signal)).toBe(0);
+      expect((await started.log()).slice(-1)).toEqual([
+        { level: 'info', time: expect.any(String), signal, msg: 'ending' },
+      ]);
+      expect(await site.secrets()).toEqual([]);
+    },
+  );
 
   test('replaces everything at once, and each once, after it was suspended for longer than its sessions live', async () => {
-    const seconds = 6;
-    shop.aws.gateway.sessionSeconds(seconds);
+    shop.aws.gateway.sessionSeconds(8);
     const started = await start();
     await started.ready();
     const names = ['one', 'two', 'three'];
     await Promise.all(names.map((name) => site.apply(name)));
     await Promise.all(names.map((name) => site.ready(name)));
     await started.suspend();
-    await sleep(systemClock, (seconds + 2) * 1000);
+    // Those of later live for as long as they were asked for, so that each is needed once.
+    shop.aws.gateway.sessionSeconds(undefined);
+    const hasEnded = ({ expiresAt }: { expiresAt: number }) => expiresAt < systemClock.now();
+    await eventually('all sessions to have ended', () => site.sessions().every(hasEnded));
     const before = site.sessions().length;
-    const wokenAt = systemClock.now();
     await started.resume();
     const ends = (secret: Secret) => Date.parse(secret.metadata.annotations?.[annotations.expiresAt] ?? '');
     const isGood = async () => (await site.secrets()).every((secret) => ends(secret) > systemClock.now());
-    await eventually('sessions that have not ended', isGood, 5 * 1_000);
-    const wakeUp = site.sessions().slice(before);
-    // A session of 6 s is not due before 1.8 s.
-    expect(wakeUp.filter(({ issuedAt }) => issuedAt < wokenAt + 1_000).length).toBeLessThanOrEqual(names.length);
+    await eventually('sessions that have not ended', isGood);
+    await started.idle();
+    expect(site.sessions()).toHaveLength(before + names.length);
     expect(await started.ask('/healthz')).toEqual(ok);
     const problems = (await started.log()).filter(({ level }) => level === 'error' || level === 'warn');
     expect(problems).toEqual([]);

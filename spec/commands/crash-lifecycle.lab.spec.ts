@@ -1,12 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { findCondition } from '../../lib/api/conditions.ts';
 import { annotations } from '../../lib/api/names.ts';
 import { workload } from '../controllers/aws-assume-role/workloads.ts';
 import { eventually } from '../support/eventually.ts';
 import { type CrashSite, openCrashSite } from './crash-site.ts';
 import { holdsWhatWasIssued, type Moment, openWorkshop, type Workshop } from './support.ts';
-
-jest.setTimeout(60_000);
 
 let shop: Workshop;
 let site: CrashSite;

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { AWSAssumeRoleSpec } from '../../lib/api/aws-assume-role.ts';
 import { annotations } from '../../lib/api/names.ts';
 import { type FaultProxy, startFaultProxy } from '../lab/fault-proxy.ts';
@@ -15,8 +15,6 @@ import {
   type Site,
   type Workshop,
 } from './support.ts';
-
-jest.setTimeout(60_000);
 
 /** The crash points of lib/controllers/aws-assume-role/issue.ts: the process is killed there, and a new one goes on. */
 describe('an operator that is killed', () => {

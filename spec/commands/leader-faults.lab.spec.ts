@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { annotations } from '../../lib/api/names.ts';
 import { parseTime, sleep, systemClock } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
@@ -7,8 +7,6 @@ import { eventually } from '../support/eventually.ts';
 import { isTerm, isWrite } from '../support/reigns.ts';
 import { openReplicas, type Replica, type Replicas, workBegan } from './replicas.ts';
 import { holdsWhatWasIssued, openWorkshop, type Workshop } from './support.ts';
-
-jest.setTimeout(180_000);
 
 /** A session of a minute is replaced 18 to 24 s after its issue, so it outlives any change of the leader. */
 const LIFE_SECONDS = 60;
@@ -107,7 +105,7 @@ describe('several processes with --leader-elect', () => {
     const replicas = await settled(count);
     const former = replicas.leader();
     const since = systemClock.now();
-    const [{ code }, followed] = await Promise.all([former.process.end(signal), follow(replicas, former, since)]);
+    const [code, followed] = await Promise.all([former.process.end(signal), follow(replicas, former, since)]);
     return { code, ...followed };
   }
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTlsFront, type TlsFront } from '../lab/aws/tls-front.ts';
 import { createAuthority } from '../lab/certificates.ts';
 import { type ConnectProxy, startConnectProxy } from '../lab/connect-proxy.ts';
@@ -8,8 +8,6 @@ import { trustPodIdentity, trustServiceAccount } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import type { RolevendProcess } from '../support/process.ts';
 import { openSite, openWorkshop, type Site, type Workshop } from './support.ts';
-
-jest.setTimeout(60_000);
 
 const LOGIN = 'operator:correct-horse-battery';
 const registry = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';

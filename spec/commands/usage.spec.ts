@@ -2,12 +2,10 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { controllerFlags } from '../../lib/config.ts';
 import { freePort } from '../lab/ports.ts';
 import { buildProgram, type Program } from '../support/process.ts';
-
-jest.setTimeout(30_000);
 
 /** A bad value for each flag whose value can be wrong by itself, and what is accepted. */
 const table: Record<string, [string, string]> = {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AWSAssumeRole } from '../../lib/api/aws-assume-role.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { kubectl, writeLegacyChart } from '../chart/cluster.ts';
@@ -20,8 +20,6 @@ import { eventually } from '../support/eventually.ts';
 import { startOperator, type TestOperator } from '../support/operator.ts';
 import { commandsOf, type Page, pages } from './pages.ts';
 import { follow } from './shell.ts';
-
-jest.setTimeout(120_000);
 
 const OLD = { namespace: 'aws-assume-role', name: 'aws-assume-role-controller' };
 const RELEASE = 'aws-assume-role';
@@ -58,7 +56,7 @@ describe.each(helmVersions)('the page about migration, followed with %s', (versi
     ns = await testNamespace(cluster);
     for (const [name, style, ago, form] of left) await leaveBehind({ ns, get: object }, name, style, ago, form);
     before = await secrets();
-  }, 120_000);
+  });
   afterAll(async () => {
     await operator?.stop();
     await aws?.stop();

@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { helmVersions } from '../chart/support.ts';
 import { type ControlPlane, startControlPlane } from '../lab/index.ts';
 import { commandsOf, type Page, pages } from './pages.ts';
 import { follow } from './shell.ts';
-
-jest.setTimeout(120_000);
 
 let readme: Page;
 
@@ -25,7 +23,7 @@ describe.each(helmVersions)('README.md, followed with %s', (version) => {
   let cluster: ControlPlane;
   beforeAll(async () => {
     cluster = await startControlPlane({ name: 'readme', crds: false, controllerManager: false });
-  }, 120_000);
+  });
   afterAll(() => cluster?.stop());
 
   const names = async (kinds: string) =>

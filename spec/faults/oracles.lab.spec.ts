@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sharedControlPlane } from '../lab/index.ts';
 import { type Ground, openGround } from './ground.ts';
 import type { History } from './history.ts';
 import { judge, type oracles } from './oracles.ts';
 import { parsePlan } from './plan.ts';
 import { runScenario } from './run.ts';
-
-jest.setTimeout(60_000);
 
 /** Each oracle is shown a real run into which one defect was planted. */
 describe('the oracles', () => {

@@ -10,7 +10,7 @@ import { endState, type History, type Note } from './history.ts';
 import { giveIdentity, hopName } from './identity.ts';
 import { isKill, type Plan } from './plan.ts';
 import { isVended, type Scenario, type ScenarioName, scenarioOf } from './scenarios.ts';
-import { LIMIT_MS, Site } from './site.ts';
+import { Site } from './site.ts';
 import { InnerSubject, idle, ProcessSubject, type Subject } from './subject.ts';
 
 /** How long after the goal a fault may act, in milliseconds. */
@@ -102,7 +102,7 @@ class Trial {
       .then(() => this.#site.until('the goal', isReached))
       .then(() => this.#untilItActs())
       .then(() => this.#site.until('the goal', isReached))
-      .then(() => idle(this.#subject, LIMIT_MS))
+      .then(() => idle(this.#subject))
       .catch((error: unknown) => {
         failure = (error as Error).message;
       });

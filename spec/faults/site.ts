@@ -22,8 +22,6 @@ import { hopName } from './identity.ts';
 import type { Found } from './scenarios.ts';
 import type { Subject } from './subject.ts';
 
-/** Nothing that a plan does may keep the operator from its goal longer; the longest is a dead watch, 75 s. */
-export const LIMIT_MS = 200_000;
 /** A subject whose time can be put forward, and that has had nothing to do for so long, gets an hour. */
 const PATIENCE_MS = 2_000;
 const HOUR_MS = 3_600_000;
@@ -173,22 +171,18 @@ export class Site {
   /** Waits until it is so. Puts the subject's time forward, an hour at a time, where it does not come by itself. */
   async until(what: string, isSo: (found: Found) => boolean): Promise<Found> {
     let idleSince = Number.POSITIVE_INFINITY;
-    return eventually(
-      what,
-      async () => {
-        const found = await this.find();
-        if (isSo(found)) return found;
-        const now = systemClock.monotonic();
-        const isIdle = this.#mayPutForward() && (await this.#subject.isIdle());
-        idleSince = isIdle ? Math.min(idleSince, now) : Number.POSITIVE_INFINITY;
-        if (now - idleSince > PATIENCE_MS) {
-          this.#subject.skip?.(HOUR_MS);
-          idleSince = now;
-        }
-        return undefined;
-      },
-      LIMIT_MS,
-    );
+    return eventually(what, async () => {
+      const found = await this.find();
+      if (isSo(found)) return found;
+      const now = systemClock.monotonic();
+      const isIdle = this.#mayPutForward() && (await this.#subject.isIdle());
+      idleSince = isIdle ? Math.min(idleSince, now) : Number.POSITIVE_INFINITY;
+      if (now - idleSince > PATIENCE_MS) {
+        this.#subject.skip?.(HOUR_MS);
+        idleSince = now;
+      }
+      return undefined;
+    });
   }
 
   /** The resource version of now. */

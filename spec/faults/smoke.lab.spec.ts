@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sharedControlPlane } from '../lab/index.ts';
 import { smoke } from './generate.ts';
 import { type Ground, openGround } from './ground.ts';
@@ -6,8 +6,6 @@ import { kept } from './kept.ts';
 import { parsePlan } from './plan.ts';
 import { table } from './report.ts';
 import { SEED, Suite } from './suite.ts';
-
-jest.setTimeout(600_000);
 
 let ground: Ground;
 

@@ -165,6 +165,6 @@ export class InnerSubject implements Subject {
 }
 
 /** Waits until the subject has nothing to do. */
-export function idle(subject: Subject, limitMs?: number): Promise<true> {
-  return eventually('the operator to have nothing to do', async () => (await subject.isIdle()) || undefined, limitMs);
+export function idle(subject: Subject): Promise<true> {
+  return eventually('the operator to have nothing to do', async () => (await subject.isIdle()) || undefined);
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { only, render, set } from '../chart/support.ts';
 import { openSite, openWorkshop, type Site, type Workshop } from '../commands/support.ts';
 import { containerCommand, containerProblem } from '../lab/container.ts';
@@ -10,8 +10,6 @@ import { freePort, type GuardedProcess, startGuarded, temporaryDirectory } from 
 import { run } from '../lab/install/run.ts';
 import { prepareContainer, type ReadyContainer } from '../lab/kubelet.ts';
 import { eventually } from '../support/eventually.ts';
-
-jest.setTimeout(60_000);
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const problem = await containerProblem();

@@ -28,8 +28,6 @@ import {
   type TestClient,
 } from './support/cluster.ts';
 
-jest.setTimeout(60_000);
-
 /** Connections for requests that a client opens at most. */
 const CONNECTIONS = 64;
 /** Of nobody who gives up. */

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { sleep, systemClock } from '../../lib/clock.ts';
 import type { LeaseClient, LeaseOptions } from '../../lib/kube/lease.ts';
 import type { Lease } from '../../lib/kube/lease-record.ts';
@@ -7,8 +7,6 @@ import { sharedControlPlane, type TestNamespace, testNamespace } from '../lab/in
 import { eventually } from '../support/eventually.ts';
 import { clientFor, type TestClient } from './support/cluster.ts';
 import { type Elector, startElector } from './support/elector.ts';
-
-jest.setTimeout(60_000);
 
 const name = 'rolevend-controller';
 /** What is promised, times five: the machine that runs this may be busy with other tests. */

@@ -36,7 +36,7 @@ describe('a work queue under any sequence of steps', () => {
       fc.asyncProperty(fc.commands(steps, { size: '+1' }), (commands) => fc.asyncModelRun(start, commands)),
       { numRuns: 300 },
     );
-  }, 60_000);
+  });
 
   it('gives every key out after all workers are done and all deadlines passed', async () => {
     await fc.assert(
@@ -51,7 +51,7 @@ describe('a work queue under any sequence of steps', () => {
       }),
       { numRuns: 200 },
     );
-  }, 60_000);
+  });
 });
 
 function start(): { model: Model; real: Real } {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { sleep, systemClock } from '../../lib/clock.ts';
 import { keyOf } from '../../lib/kube/objects.ts';
 import { Reflector } from '../../lib/kube/reflector.ts';
@@ -6,9 +6,8 @@ import { Store } from '../../lib/kube/store.ts';
 import { type FaultProxy, type KubeFault, kubeFaults, startFaultProxy } from '../lab/fault-proxy.ts';
 import { sharedControlPlane, testNamespace } from '../lab/index.ts';
 import { SkipClock } from '../support/clock.ts';
+import { hangSignal } from '../support/eventually.ts';
 import { type ConfigMap, clientFor, configMap, configMaps, type TestClient } from './support/cluster.ts';
-
-jest.setTimeout(180_000);
 
 const SECOND = 1_000;
 /** A watch is dead after 75 s without a bookmark, and then opened anew. */
@@ -61,7 +60,7 @@ describe('a store', () => {
     if (verb === 'list') arm(proxy, fault, verb);
     const { store, clock, reflector } = await start(ns.name, proxy);
     if (verb === 'watch') {
-      await reflector.current(AbortSignal.timeout(15_000));
+      await reflector.current(hangSignal());
       arm(proxy, fault, verb);
     }
     if (changed) await admin.client.replace(configMaps, { ...changed, data: { is: 'changed' } });

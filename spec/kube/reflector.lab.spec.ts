@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { sleep, systemClock } from '../../lib/clock.ts';
 import { type KubeObject, keyOf, type Resource } from '../../lib/kube/objects.ts';
 import { Reflector, type ReflectorOptions } from '../../lib/kube/reflector.ts';
@@ -6,7 +6,7 @@ import { type Change, Store } from '../../lib/kube/store.ts';
 import { type ControlPlane, startControlPlane, type TestNamespace, testNamespace } from '../lab/index.ts';
 import { relist } from '../load/reflector.ts';
 import { SkipClock } from '../support/clock.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, hangSignal } from '../support/eventually.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import {
   type ConfigMap,
@@ -17,8 +17,6 @@ import {
   customResourceDefinitions,
   type TestClient,
 } from './support/cluster.ts';
-
-jest.setTimeout(120_000);
 
 interface Watched<T extends KubeObject> extends TestClient {
   store: Store<T>;
@@ -111,7 +109,7 @@ describe('a reflector', () => {
     it('holds what was there before, and follows what happens', async () => {
       await create('old');
       const { store, reflector, changes } = await start();
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       expect(store.size).toBe(1);
       await create('new');
       await change('old', { a: '1' });
@@ -124,7 +122,7 @@ describe('a reflector', () => {
     it('lists and watches the metadata only, when told so', async () => {
       await create('old', { secret: 'value' });
       const { store, reflector, changes } = await start({ metadataOnly: true });
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       await create('new', { secret: 'value' });
       await eventually('both', () => changes.length === 2);
       const kinds = [...store.list()].map(({ kind, metadata, ...rest }) => [metadata.name, kind, Object.keys(rest)]);
@@ -138,7 +136,7 @@ describe('a reflector', () => {
       await create('old', { big: 'value' });
       const transform = ({ data: _, ...rest }: ConfigMap): ConfigMap => rest;
       const { store, reflector, changes } = await start({ transform });
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       await create('new', { big: 'value' });
       await eventually('both', () => changes.length === 2);
       expect([...store.list()].map(({ data }) => data)).toEqual([undefined, undefined]);
@@ -146,7 +144,7 @@ describe('a reflector', () => {
 
     it('sees only what has the label', async () => {
       const { store, reflector, changes } = await start({ labelSelector: 'team=red' });
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       const labelled = { ...configMap(namespace.name, 'red') };
       const made = await direct.client.create(configMaps, {
         ...labelled,
@@ -162,7 +160,7 @@ describe('a reflector', () => {
     it('learns what was created, changed and deleted while its watch was down', async () => {
       await Promise.all([create('kept'), create('changed'), create('deleted'), create('again')]);
       const { store, reflector, changes } = await start();
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       changes.length = 0;
       proxy.cut();
       await change('changed', { a: '1' });
@@ -184,7 +182,7 @@ describe('a reflector', () => {
 
     it('notices a watch that is dead without a word', async () => {
       const { store, reflector, lines } = await start({ idleMs: 1_000 });
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       await create('first');
       await eventually('the watch to work', () => store.size === 1);
       proxy.freeze();
@@ -216,7 +214,7 @@ describe('a reflector', () => {
 
     it('leaves a watch alone while anything comes', async () => {
       const { store, reflector, lines, metrics } = await start({ idleMs: 1_000 });
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       for (let turn = 0; turn < 8; turn += 1) {
         await create(`object-${turn}`);
         await sleep(systemClock, 250);
@@ -228,7 +226,7 @@ describe('a reflector', () => {
 
     it('goes on where it was when the server ends a watch in time', async () => {
       const { store, reflector, changes, metrics } = await start({ watchSeconds: 1, random: () => 0.5 });
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       await eventually('some watches', async () => (await requests(metrics)) >= 4);
       await create('late');
       await eventually('the change', () => changes.length === 1);
@@ -237,7 +235,7 @@ describe('a reflector', () => {
 
     it('finds nothing missed in safety relists of a healthy watch', async () => {
       const { store, reflector, metrics } = await start({ relistIntervalMs: 300 });
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       for (let turn = 0; turn < 10; turn += 1) await create(`object-${turn}`);
       await eventually('some relists', async () => (await requests(metrics)) >= 8);
       await equal(store);
@@ -247,7 +245,7 @@ describe('a reflector', () => {
     it('repairs and counts in a safety relist what the store had wrong', async () => {
       await create('real');
       const { store, reflector, metrics } = await start({ relistIntervalMs: 1_500 });
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       store.apply({ type: 'ADDED', object: { ...configMap(namespace.name, 'ghost') } });
       const real = store.get(`${namespace.name}/real`) as ConfigMap;
       store.apply({ type: 'DELETED', object: real });
@@ -272,7 +270,7 @@ describe('a reflector', () => {
       };
       expect(reflector.hasSynced).toBe(false);
       await apply('one');
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       expect(await equal(store, widgets)).toEqual(['one']);
       await direct.client.delete(customResourceDefinitions, ref);
       await eventually('the kind to go', () =>
@@ -288,7 +286,7 @@ describe('a reflector', () => {
     it('is current again at once after trouble, when somebody waits for that', async () => {
       const clock = new SkipClock();
       const { store, reflector, lines } = await start({ clock, random: () => 0.9 });
-      await reflector.current(AbortSignal.timeout(15_000));
+      await reflector.current(hangSignal());
       proxy.cut();
       await create('meanwhile');
       const isPatient = () => Number(lines.at(-1)?.['retryInMs']) === 30_000;
@@ -298,7 +296,7 @@ describe('a reflector', () => {
       });
       proxy.restore();
       const before = systemClock.monotonic();
-      await reflector.current(AbortSignal.timeout(15_000));
+      await reflector.current(hangSignal());
       expect([...store.list()].map(({ metadata }) => metadata.name)).toEqual(['meanwhile']);
       expect(systemClock.monotonic() - before).toBeLessThan(5 * 1_000);
     });
@@ -306,11 +304,11 @@ describe('a reflector', () => {
     it('goes on after 10 s with what it knows when no watch comes about', async () => {
       const clock = new SkipClock();
       const { reflector, lines } = await start({ clock });
-      await reflector.current(AbortSignal.timeout(15_000));
+      await reflector.current(hangSignal());
       proxy.cut();
       let isOver = false;
       await eventually('the watch to be cut', () => lines.length > 0);
-      const waiting = reflector.current(AbortSignal.timeout(15_000)).then(() => {
+      const waiting = reflector.current(hangSignal()).then(() => {
         isOver = true;
       });
       await sleep(systemClock, 10);
@@ -336,7 +334,7 @@ describe('a reflector', () => {
     it('lists anew after a compaction', async () => {
       await Promise.all([create('kept'), create('deleted')]);
       const { store, reflector, changes, lines } = await start();
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       changes.length = 0;
       proxy.cut();
       await remove('deleted');
@@ -353,7 +351,7 @@ describe('a reflector', () => {
     it('equals the server after the API server was restarted', async () => {
       await Promise.all([create('kept'), create('deleted')]);
       const { store, reflector } = await start();
-      await reflector.synced(AbortSignal.timeout(15_000));
+      await reflector.synced(hangSignal());
       await plane.stopApiServer();
       await plane.startApiServer();
       await remove('deleted');
@@ -370,7 +368,7 @@ describe('a reflector', () => {
           namespaceObject(namespace.name),
         );
         const [here, far] = await Promise.all([start(), start({ server: other.server }, other)]);
-        await Promise.all([here, far].map(({ reflector }) => reflector.synced(AbortSignal.timeout(15_000))));
+        await Promise.all([here, far].map(({ reflector }) => reflector.synced(hangSignal())));
         await there.client.create(configMaps, configMap(namespace.name, 'there'));
         await create('here');
         await eventually('both changes', () => here.changes.length === 1 && far.changes.length === 1);
@@ -406,7 +404,7 @@ describe('a reflector', () => {
         return test.client.list(resource, options);
       };
       const { store, reflector } = await start({ client, pageSize: 10 });
-      await reflector.synced(AbortSignal.timeout(30_000));
+      await reflector.synced(hangSignal());
       expect(await equal(store)).toHaveLength(29);
       await test.connection.close();
     });

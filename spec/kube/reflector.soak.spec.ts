@@ -4,7 +4,7 @@ import { Reflector } from '../../lib/kube/reflector.ts';
 import { Store } from '../../lib/kube/store.ts';
 import { startFaultProxy } from '../lab/fault-proxy.ts';
 import { sharedControlPlane, testNamespace } from '../lab/index.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, hangSignal } from '../support/eventually.ts';
 import { type ConfigMap, clientFor, configMap, configMaps } from './support/cluster.ts';
 
 jest.setTimeout(10 * 60_000);
@@ -23,7 +23,7 @@ it('leaves a quiet watch alone for minutes, and notices one that is dead within 
   const reflector = new Reflector<ConfigMap>({ ...test, resource: configMaps, namespace: namespace.name, store });
   const end = new AbortController();
   const run = reflector.run(end.signal);
-  await reflector.current(AbortSignal.timeout(15_000));
+  await reflector.current(hangSignal());
   const watches = () => proxy.requests.filter(({ verb }) => verb === 'watch').length;
 
   await sleep(systemClock, QUIET_MS);

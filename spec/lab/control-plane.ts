@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../lib/clock.ts';
+import { HANG_LIMIT_MS } from '../support/eventually.ts';
 import { type ApiServerOptions, CERTIFICATE, CERTIFICATE_KEY, prepareApiServer, startApiServer } from './api-server.ts';
 import { type AttachedControlPlane, attach, type ControlPlaneDescription } from './attach.ts';
 import { startControllerManager } from './controller-manager.ts';
@@ -12,7 +13,6 @@ import { writeKubeconfig } from './kubeconfig.ts';
 import { freePort } from './ports.ts';
 import { applyCrds, openDiscovery } from './seed.ts';
 
-const READY_LIMIT_MS = 60_000;
 const POLL_MS = 25;
 const ATTEMPTS = 10;
 
@@ -157,25 +157,25 @@ class RunningParts {
   /** Starts the server; false when its port is taken. */
   async #apiServerReady(options: ApiServerOptions): Promise<boolean> {
     const part = this.#keep(startApiServer(options));
-    const end = systemClock.monotonic() + READY_LIMIT_MS;
+    const end = systemClock.monotonic() + HANG_LIMIT_MS;
     while (systemClock.monotonic() < end) {
       if (!part.running && (await part.tail(50)).includes('address already in use')) return false;
       await this.#failIfOneEnded();
       if (await answersReady(options)) return true;
       await sleep(systemClock, POLL_MS);
     }
-    throw new Error(`the API server is not ready after ${READY_LIMIT_MS / 1000} s\n${await part.tail()}`);
+    throw new Error(`the API server is not ready after ${HANG_LIMIT_MS / 1000} s\n${await part.tail()}`);
   }
 
   async #controllersWork(attached: AttachedControlPlane): Promise<void> {
-    const end = systemClock.monotonic() + READY_LIMIT_MS;
+    const end = systemClock.monotonic() + HANG_LIMIT_MS;
     while (systemClock.monotonic() < end) {
       await this.#failIfOneEnded();
       const { status } = await attached.request('GET', '/api/v1/namespaces/default/serviceaccounts/default');
       if (status === 200) return;
       await sleep(systemClock, POLL_MS);
     }
-    throw new Error(`the controllers do nothing after ${READY_LIMIT_MS / 1000} s`);
+    throw new Error(`the controllers do nothing after ${HANG_LIMIT_MS / 1000} s`);
   }
 
   async #failIfOneEnded(): Promise<void> {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Agent } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { systemClock } from '../../lib/clock.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { Exchange, type SeenRequest } from './fault-proxy/exchange.ts';
 import { faultOf, type KubeFault } from './fault-proxy/faults.ts';
 import { type KubeVerb, kubeRequest } from './fault-proxy/request.ts';
@@ -36,6 +36,8 @@ export interface FaultProxy {
   readonly url: string;
   /** What came so far, oldest first. Empty it to count anew. */
   readonly requests: SeenRequest[];
+  /** How many requests are under way now, watches aside. */
+  readonly open: number;
   /**
    * Arms a fault. One of a watch acts on the newest watch of that kind that runs, if it is one that can, else on the
    * request that is to come. Of several rules that match a request the earliest acts.
@@ -49,10 +51,17 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-/** Opens a proxy on a free port in front of the API server at this address. */
-export async function startFaultProxy(target: { server: string; caFile: string }): Promise<FaultProxy> {
+/**
+ * Opens a proxy on a free port in front of the API server at this address.
+ *
+ * @param clock what its list of requests tells the times of
+ */
+export async function startFaultProxy(
+  target: { server: string; caFile: string },
+  clock: Clock = systemClock,
+): Promise<FaultProxy> {
   const agent = new Agent({ keepAlive: true, ca: await readFile(target.caFile) });
-  const hub = new Hub(target.server, agent);
+  const hub = new Hub(target.server, agent, clock);
   const server = createServer((incoming, outgoing) => {
     hub.carry(incoming, outgoing).catch(() => incoming.socket.destroy());
   });
@@ -61,6 +70,9 @@ export async function startFaultProxy(target: { server: string; caFile: string }
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: hub.requests,
+    get open() {
+      return hub.open;
+    },
     arm: (rule) => hub.arm(rule),
     disarm: () => hub.disarm(),
     staleFrom: (version) => hub.staleFrom(version),
@@ -87,17 +99,20 @@ const inStream: readonly KubeFault[] = ['frozen', 'lost-event', 'duplicated-even
 
 class Hub {
   readonly requests: SeenRequest[] = [];
+  open = 0;
   readonly #server: string;
   readonly #agent: Agent;
+  readonly #clock: Clock;
   readonly #sockets = new Set<Socket>();
   readonly #dead = new WeakSet<Socket>();
   readonly #watches = new Set<Exchange>();
   #armed: Armed[] = [];
   #staleVersion: string | undefined;
 
-  constructor(server: string, agent: Agent) {
+  constructor(server: string, agent: Agent, clock: Clock) {
     this.#server = server;
     this.#agent = agent;
+    this.#clock = clock;
   }
 
   opened(socket: Socket): void {
@@ -128,13 +143,21 @@ class Hub {
     const { method = 'GET', url = '/', socket } = incoming;
     // A connection that went silent takes everything and gives nothing.
     if (this.#dead.has(socket)) return;
-    const seen: SeenRequest = { at: systemClock.now(), ...kubeRequest(method, url), passed: false };
+    const seen: SeenRequest = { at: this.#clock.now(), ...kubeRequest(method, url), passed: false };
     this.requests.push(seen);
     const exchange = new Exchange(seen, incoming, outgoing, { server: this.#server, agent: this.#agent });
     if (seen.verb === 'watch') this.#follow(exchange, outgoing);
+    else this.#count(outgoing);
     const due = this.#due(seen) ?? this.#stillExpired(seen);
     if (due === undefined) await exchange.reply(await exchange.forward());
     else await this.#act(due, exchange);
+  }
+
+  #count(outgoing: ServerResponse): void {
+    this.open += 1;
+    outgoing.once('close', () => {
+      this.open -= 1;
+    });
   }
 
   #follow(exchange: Exchange, outgoing: ServerResponse): void {

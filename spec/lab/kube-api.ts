@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici';
+import { HANG_LIMIT_MS } from '../support/eventually.ts';
 import { type Access, readKubeconfig } from './kubeconfig.ts';
 
 const MERGE_PATCH = 'application/merge-patch+json';
@@ -44,8 +45,8 @@ export class KubeApi {
       dispatcher: this.#agent,
       headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), 'content-type': contentType },
       body: body === undefined ? null : JSON.stringify(body),
-      headersTimeout: 10_000,
-      bodyTimeout: 10_000,
+      headersTimeout: HANG_LIMIT_MS,
+      bodyTimeout: HANG_LIMIT_MS,
     });
     const text = await answer.body.text();
     return { status: answer.statusCode, body: parsed(text) as T };

@@ -10,7 +10,6 @@ import { exists } from './install/cache.ts';
 import { run } from './install/run.ts';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
-const LIMIT_MS = 60_000;
 
 describe('make lab', () => {
   let directory: TemporaryDirectory;
@@ -30,44 +29,36 @@ describe('make lab', () => {
     await directory.remove();
   });
 
-  it(
-    'prints what to export, and leaves nothing after Ctrl-C',
-    async () => {
-      await eventually('the lab to be up', () => output.includes('Ctrl-C ends everything'), LIMIT_MS);
-      const file = /^# Or in one go: \. (.*)$/m.exec(output)?.[1] ?? '';
-      const script = `. ${file} && kubectl get crd -o name && kubectl --kubeconfig "$KUBECONFIG_SECOND" get crd -o name &&
+  it('prints what to export, and leaves nothing after Ctrl-C', async () => {
+    await eventually('the lab to be up', () => output.includes('Ctrl-C ends everything'));
+    const file = /^# Or in one go: \. (.*)$/m.exec(output)?.[1] ?? '';
+    const script = `. ${file} && kubectl get crd -o name && kubectl --kubeconfig "$KUBECONFIG_SECOND" get crd -o name &&
       echo "$AWS_ENDPOINT_URL $AWS_REGION"`;
-      const { stdout, stderr } = await run(['sh', '-c', script]);
-      expect({ lines: stdout.trim().split('\n'), stderr }).toEqual({
-        lines: [
-          ...Array(2)
-            .fill([crd('awsassumeroles.pincette.net'), crd('rolegrants.rolevend.dev')])
-            .flat(),
-          expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ eu-central-1$/),
-        ],
-        stderr: '',
-      });
-      lab.kill('SIGINT');
-      expect(await once(lab, 'exit')).toEqual([0, null]);
-      expect(await readdir(directory.path)).toEqual([]);
-    },
-    LIMIT_MS,
-  );
+    const { stdout, stderr } = await run(['sh', '-c', script]);
+    expect({ lines: stdout.trim().split('\n'), stderr }).toEqual({
+      lines: [
+        ...Array(2)
+          .fill([crd('awsassumeroles.pincette.net'), crd('rolegrants.rolevend.dev')])
+          .flat(),
+        expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ eu-central-1$/),
+      ],
+      stderr: '',
+    });
+    lab.kill('SIGINT');
+    expect(await once(lab, 'exit')).toEqual([0, null]);
+    expect(await readdir(directory.path)).toEqual([]);
+  });
 
-  it(
-    'leaves nothing after Ctrl-C while it starts',
-    async () => {
-      await eventually('a part to run', async () => {
-        const names = await readdir(directory.path);
-        const logs = names.map((name) => exists(join(directory.path, name, 'kube-apiserver.log')));
-        return (await Promise.all(logs)).includes(true);
-      });
-      lab.kill('SIGINT');
-      await once(lab, 'exit');
-      await eventually('its directories to go', async () => (await readdir(directory.path)).length === 0);
-    },
-    LIMIT_MS,
-  );
+  it('leaves nothing after Ctrl-C while it starts', async () => {
+    await eventually('a part to run', async () => {
+      const names = await readdir(directory.path);
+      const logs = names.map((name) => exists(join(directory.path, name, 'kube-apiserver.log')));
+      return (await Promise.all(logs)).includes(true);
+    });
+    lab.kill('SIGINT');
+    await once(lab, 'exit');
+    await eventually('its directories to go', async () => (await readdir(directory.path)).length === 0);
+  });
 });
 
 function crd(name: string): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { sleep, systemClock } from '../../lib/clock.ts';
+import { HANG_LIMIT_MS } from '../support/eventually.ts';
 import { expectSuccess } from './attach.ts';
 import type { KubeApi } from './kube-api.ts';
 
@@ -12,7 +13,6 @@ export const PROJECT_CRDS = fileURLToPath(new URL('../../manifests/crds', import
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
 const POLL_MS = 25;
-const LIMIT_MS = 10_000;
 
 interface Crd {
   metadata: { name: string };
@@ -39,7 +39,7 @@ export async function openDiscovery(request: KubeApi['request']): Promise<void> 
  * Applies every CustomResourceDefinition of a directory (`*.yaml`) and waits until all are served.
  * A directory that does not exist counts as empty.
  *
- * @throws Error with the server's message when it refuses one, or when one is not served after 10 s
+ * @throws Error with the server's message when it refuses one, or when one is not served after `HANG_LIMIT_MS`
  */
 export async function applyCrds(request: KubeApi['request'], directory: string = PROJECT_CRDS): Promise<void> {
   const crds = await readCrds(directory);
@@ -60,12 +60,12 @@ async function applyCrd(request: KubeApi['request'], crd: Crd): Promise<void> {
 }
 
 async function established(request: KubeApi['request'], name: string): Promise<void> {
-  const end = systemClock.monotonic() + LIMIT_MS;
+  const end = systemClock.monotonic() + HANG_LIMIT_MS;
   while (systemClock.monotonic() < end) {
     const { body } = await request<Crd>('GET', `${CRDS}/${name}`);
     const conditions = body.status?.conditions ?? [];
     if (conditions.some(({ type, status }) => type === 'Established' && status === 'True')) return;
     await sleep(systemClock, POLL_MS);
   }
-  throw new Error(`CRD ${name} is not served after ${LIMIT_MS / 1000} s`);
+  throw new Error(`CRD ${name} is not served after ${HANG_LIMIT_MS / 1000} s`);
 }

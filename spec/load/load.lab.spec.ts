@@ -1,7 +1,4 @@
-import { jest } from '@jest/globals';
 import { loadTests } from './cases.ts';
-
-jest.setTimeout(120_000);
 
 // As small as shows each behaviour; `make soak` plays the same at the sizes that are promised.
 loadTests({

@@ -11,13 +11,12 @@ import { createMetrics } from '../../lib/metrics.ts';
 import { temporaryDirectory } from '../lab/guard.ts';
 import { writeKubeconfig } from '../lab/kubeconfig.ts';
 import { SkipClock } from '../support/clock.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, hangSignal } from '../support/eventually.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { holdings, watchHoldings } from './holdings.ts';
 
 const configMaps: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true };
 const [task = '', namespace = '', server = '', caFile = '', token = ''] = process.argv.slice(2);
-const LIMIT_MS = 120_000;
 const HOUR = 3_600_000;
 /** The longest back-off. */
 const PATIENCE_MS = 30_000;
@@ -44,7 +43,7 @@ async function follow(address: string) {
     await connection.close();
     await directory.remove();
   };
-  await reflector.current(AbortSignal.timeout(LIMIT_MS));
+  await reflector.current(hangSignal());
   return { store, stop };
 }
 
@@ -86,7 +85,7 @@ async function relist(): Promise<object> {
     clock.skip(PATIENCE_MS);
     return (await answers()) >= wanted;
   };
-  await eventually('the relist', isDone, LIMIT_MS);
+  await eventually('the relist', isDone);
   const result = { objects: store.size, listBlockedMs, relistBlockedMs: relisted() };
   await stop();
   return result;
@@ -105,7 +104,7 @@ async function reconnect(times: number): Promise<object> {
         clock.skip(PATIENCE_MS);
         return (await answers()) > before;
       };
-      await eventually('the next watch', isBack, LIMIT_MS);
+      await eventually('the next watch', isBack);
     }
     return holdings(clock.pending);
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventually } from './eventually.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { eventually, HANG_LIMIT_MS } from './eventually.ts';
 
 describe('eventually', () => {
   it('gives what the probe gives once it is truthy, past errors and falsy answers', async () => {
@@ -14,8 +15,20 @@ describe('eventually', () => {
     );
   });
 
+  it('says what the last probe gave and what it saw', async () => {
+    const states = [{ phase: 'New' }, { phase: 'Pending' }];
+    const phase = () => states.shift()?.phase ?? 'Failed';
+    await expect(eventually('the end', (saw) => saw({ phase: phase() }).phase === 'Ready', 100)).rejects.toThrow(
+      'waited 0.1 s for the end: the last probe gave false; last seen: {"phase":"Failed"}',
+    );
+  });
+
   it('does not hang with a probe that hangs', async () => {
     const probe = () => new Promise<boolean>(() => {});
     await expect(eventually('an answer', probe, 30)).rejects.toThrow('the last probe gave no answer');
+  });
+
+  it('ends before jest ends the test, so that its message is shown', () => {
+    expect(packageJson.jest.testTimeout).toBeGreaterThan(2 * HANG_LIMIT_MS);
   });
 });

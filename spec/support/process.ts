@@ -3,13 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import { systemClock } from '../../lib/clock.ts';
 import { freePort, type GuardedProcess, startGuarded, temporaryDirectory } from '../lab/index.ts';
 import { type Outcome, run } from '../lab/install/run.ts';
-import { eventually } from './eventually.ts';
+import { eventually, HANG_LIMIT_MS } from './eventually.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const PROBE_LIMIT_MS = 5_000;
 
 /** How to start `rolevend controller`. */
 export interface ProcessStart {
@@ -17,14 +15,6 @@ export interface ProcessStart {
   flags?: Record<string, string>;
   /** The environment, except PATH and a HOME without any files. */
   env?: Record<string, string>;
-}
-
-/** How a process ended. */
-export interface Ending {
-  /** Exit code, or 128 + the number of the signal that killed it. */
-  code: number;
-  /** Milliseconds from the signal to its end. */
-  ms: number;
 }
 
 /** A running `rolevend controller`. */
@@ -46,8 +36,8 @@ export interface RolevendProcess {
   /** Suspends it, as a machine that goes to sleep does, or lets it go on. */
   suspend(): Promise<void>;
   resume(): Promise<void>;
-  /** Sends the signal and waits for the end, also where it had ended before. */
-  end(signal?: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<Ending>;
+  /** Sends the signal and waits for the end, also where it had ended before. Gives what `exited` gives. */
+  end(signal?: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number>;
 }
 
 /** The program as `make build` makes it, and what was started of it. */
@@ -143,7 +133,7 @@ class Running implements RolevendProcess {
 
   async ask(path: string): Promise<{ status: number; body: string; contentType: string }> {
     const port = path === '/metrics' ? this.#ports.metrics : this.#ports.health;
-    const limits = { headersTimeout: PROBE_LIMIT_MS, bodyTimeout: PROBE_LIMIT_MS };
+    const limits = { headersTimeout: HANG_LIMIT_MS, bodyTimeout: HANG_LIMIT_MS };
     // Each on its own connection, as the probes of a kubelet are.
     const answer = await request(`http://127.0.0.1:${port}${path}`, { ...limits, reset: true });
     const contentType = String(answer.headers['content-type']);
@@ -184,11 +174,9 @@ class Running implements RolevendProcess {
     process.kill(await this.#pid(), 'SIGCONT');
   }
 
-  async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<Ending> {
-    const start = systemClock.monotonic();
+  async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<number> {
     if (this.#process.running) process.kill(await this.#pid(), signal);
-    const code = await this.exited;
-    return { code, ms: systemClock.monotonic() - start };
+    return this.exited;
   }
 
   async #pid(): Promise<number> {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { awsAssumeRoleKind, customResourceDefinition } from '../../../lib/api/crd.ts';
 import { applyCrds, type ControlPlane, expectSuccess, startControlPlane, trustPrincipals } from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
+import { patch } from './observe.ts';
 import {
   conditionsOf,
   figure,
@@ -139,7 +140,8 @@ describe('objects that were stored before the rules came', () => {
     await scene.apply('several', { secretName: 'several', durationSeconds: 900 });
     await settled(scene, 'several', issued);
     for (const name of Object.keys(hopeless)) {
-      await scene.apply(name, { refresh: {} });
+      const { spec } = objectOf(name, { refresh: {} }) as { spec: object };
+      await patch(scene, `aar/${name}`, { spec });
       await settled(scene, name, issued);
     }
   });

@@ -79,7 +79,7 @@ describe('trouble with the cluster', () => {
 
     beforeAll(async () => {
       plane = await startControlPlane({ name: 'late', crds: false, controllerManager: false });
-    }, 60_000);
+    });
 
     afterAll(() => plane?.stop());
 

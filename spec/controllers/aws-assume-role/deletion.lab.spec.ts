@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, HANG_LIMIT_MS } from '../../support/eventually.ts';
 import { type App, assumptions, openApp, patch } from './observe.ts';
 import { tripleOf } from './support.ts';
 
@@ -95,7 +95,7 @@ describe('the deletion of an AWSAssumeRole', () => {
     app.stage.aws.gateway.sessionSeconds(4);
     for (const name of ['one', 'two', 'three']) await scene.apply(name, {});
     await scene.ready('three');
-    const { code } = await scene.ns.kubectl('delete', 'namespace', scene.ns.name, '--timeout=15s');
+    const { code } = await scene.ns.kubectl('delete', 'namespace', scene.ns.name, `--timeout=${HANG_LIMIT_MS / 1000}s`);
     expect(code).toBe(0);
   });
 });

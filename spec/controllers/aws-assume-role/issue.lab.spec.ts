@@ -5,6 +5,7 @@ import { parseTime, rfc3339 } from '../../../lib/clock.ts';
 import { dueAt } from '../../../lib/controllers/aws-assume-role/due.ts';
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
 import { digest } from '../../../lib/secrets/render.ts';
+import { HANG_LIMIT_MS } from '../../support/eventually.ts';
 import { type App, assumptions, eventShown, eventsOf, openApp, textOf, writes } from './observe.ts';
 import { objectOf, tripleOf } from './support.ts';
 
@@ -131,7 +132,7 @@ describe('an AWSAssumeRole', () => {
 
   test('is waited for with kubectl wait', async () => {
     await app.scene.apply('waited', {});
-    const command = ['wait', '--for=condition=Ready', '--timeout=15s', 'aar/waited'];
+    const command = ['wait', '--for=condition=Ready', `--timeout=${HANG_LIMIT_MS / 1000}s`, 'aar/waited'];
     expect(await app.scene.ns.kubectl(...command)).toEqual({
       code: 0,
       stderr: '',

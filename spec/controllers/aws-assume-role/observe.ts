@@ -6,7 +6,6 @@ import { clientFor } from '../../kube/support/cluster.ts';
 import { trustPrincipals } from '../../lab/aws/index.ts';
 import { isRead } from '../../lab/fault-proxy.ts';
 import type { AuditEntry, CallRecord, TestNamespace } from '../../lab/index.ts';
-import { scaledClock } from '../../support/clock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openScene, openStage, type Scene, type SceneOptions, type Stage } from './support.ts';
 
@@ -31,19 +30,13 @@ export async function openApp(options: SceneOptions = {}, opening: Promise<Stage
   }
 }
 
-/**
- * The same with a clock for AWS and operator that runs `factor` times as fast as the machine's, so that waits of half a
- * minute are watched in seconds. Deadlines run as fast, so the factor stays small.
- */
-export function openFastApp(factor = 5): Promise<App> {
-  const clock = scaledClock(factor);
-  return openApp({ operator: { clock } }, openStage({ clock }));
-}
+const versions = { aar: 'pincette.net/v1', secret: 'v1', deployment: 'apps/v1' };
+const kinds = { aar: 'AWSAssumeRole', secret: 'Secret', deployment: 'Deployment' };
 
-/** Merges something into an object with kubectl. @param target kind and name, as `secret/app` */
-export async function patch({ ns }: Scene, target: string, change: object): Promise<void> {
-  const { code, stderr } = await ns.kubectl('patch', target, '--type', 'merge', '--patch', JSON.stringify(change));
-  if (code !== 0) throw new Error(`kubectl patch ${target}: ${stderr}`);
+/** Merges something into an object. @param target kind and name, as `secret/app` */
+export async function patch({ ns }: Scene, target: `${keyof typeof kinds}/${string}`, change: object): Promise<void> {
+  const [kind, name = ''] = target.split('/') as [keyof typeof kinds, string];
+  await ns.patch({ apiVersion: versions[kind], kind: kinds[kind], metadata: { name } }, change);
 }
 
 /** Asks for one refresh, as a user does. */
@@ -59,20 +52,18 @@ export function assumptions({ aws }: Stage, { ns }: Scene, name: string): CallRe
 
 /** Type and reason of the Events about one object, in the order of the alphabet, each once. */
 export async function eventsOf({ ns }: Scene, name: string): Promise<string[]> {
-  const selector = `involvedObject.kind=AWSAssumeRole,involvedObject.name=${name}`;
-  const { stdout } = await ns.kubectl('get', 'events', '--field-selector', selector, '--output', 'json');
-  const { items } = JSON.parse(stdout) as { items: { type: string; reason: string }[] };
+  const items = await ns.eventsAbout('AWSAssumeRole', name);
   return [...new Set(items.map(({ type, reason }) => `${type} ${reason}`))].sort();
 }
 
 /** Waits for an Event about one object; they are written in the background. @param line type and reason */
 export async function eventShown(scene: Scene, name: string, line: string): Promise<void> {
-  await eventually(`the Event ${line} about ${name}`, async () => (await eventsOf(scene, name)).includes(line));
+  await eventually(`the Event ${line} about ${name}`, async (saw) => saw(await eventsOf(scene, name)).includes(line));
 }
 
 /** What the operator wrote in the scene's namespace so far, Events aside: lines like `update secrets app`, oldest first. */
 export async function writes({ plane }: Pick<Stage, 'plane'>, { ns }: Scene): Promise<string[]> {
-  return (await plane.auditLog()).filter((entry) => isWrite(entry, ns.name)).map(lineOf);
+  return (await plane.auditLog(ns.name)).filter((entry) => isWrite(entry, ns.name)).map(lineOf);
 }
 
 function isWrite(entry: AuditEntry & { userAgent?: string }, namespace: string): boolean {

@@ -2,15 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { findCondition } from '../../../lib/api/conditions.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type App, assumptions, eventShown, openFastApp, patch, writes } from './observe.ts';
+import { assumptions, eventShown, patch, writes } from './observe.ts';
+import { openTimeApp, passUntil, type TimeApp } from './probes.ts';
 import { objectOf, tripleOf } from './support.ts';
 
 describe('a Secret that another one owns', () => {
-  let app: App;
+  let app: TimeApp;
   let openedAt: number;
 
   beforeAll(async () => {
-    app = await openFastApp();
+    app = await openTimeApp();
     openedAt = systemClock.monotonic();
   });
 
@@ -95,6 +96,8 @@ describe('a Secret that another one owns', () => {
 
   test('is made for the object as soon as the other one is gone', async () => {
     await app.scene.ns.kubectl('delete', 'secret', 'plain');
+    // One without our label is in no cache, so it is looked for from time to time.
+    await passUntil(app, 'a Secret of its own', () => isGood('plain'));
     const { status } = await app.scene.ready('plain');
     expect(await isGood('plain')).toBe(true);
     expect(findCondition(status?.conditions, 'Stalled')).toBeUndefined();

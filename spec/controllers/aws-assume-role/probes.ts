@@ -9,7 +9,7 @@ import {
   trustPrincipals,
 } from '../../lab/index.ts';
 import { SkipClock } from '../../support/clock.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, type Saw } from '../../support/eventually.ts';
 import { openScene, type Scene, type SceneOptions, type Stage } from './support.ts';
 
 /** A stage on which AWS and operators share a clock that tests put forward. */
@@ -30,11 +30,42 @@ export function openTimeScene(stage: TimeStage, options: SceneOptions = {}): Pro
   return openScene(stage, { ...options, operator: { clock: stage.clock, ...options.operator } });
 }
 
-/** A stage with the role `app`, which trusts the operator, and one scene on it. */
-export async function openTimeApp(): Promise<{ stage: TimeStage; scene: Scene }> {
+/** What a test file opens before its tests and closes after them, where it puts the time forward. */
+export interface TimeApp {
+  stage: TimeStage;
+  scene: Scene;
+  close(): Promise<void>;
+}
+
+/** A stage with the role `app`, which trusts the operator, and one scene on it. Opens all or nothing. */
+export async function openTimeApp(): Promise<TimeApp> {
   const stage = await openTimeStage();
-  await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
-  return { stage, scene: await openTimeScene(stage) };
+  try {
+    await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
+    const scene = await openTimeScene(stage);
+    return { stage, scene, close: () => scene.close().finally(() => stage.stop()) };
+  } catch (error) {
+    await stage.stop();
+    throw error;
+  }
+}
+
+/**
+ * Puts the time forward, some seconds at a time, until something is so. Time goes on where no pass is under way, so what the
+ * operator is to see first must have been seen.
+ */
+export function passUntil<T>(
+  { stage, scene }: Pick<TimeApp, 'stage' | 'scene'>,
+  what: string,
+  probe: (saw: Saw) => Promise<T> | T,
+  seconds = 5,
+): Promise<NonNullable<T>> {
+  return eventually(what, async (saw) => {
+    await idle(scene);
+    const found = await probe(saw);
+    if (!found) stage.clock.skip(seconds * 1_000);
+    return found;
+  });
 }
 
 /** The conditions in short, as `{ Ready: 'True/Issued', … }`. */
@@ -51,16 +82,11 @@ export function messageOf(object: AWSAssumeRole | undefined, type: string): stri
 /** Waits until the object's conditions are exactly these for its present generation, and gives the object. */
 export async function settled(scene: Scene, name: string, wanted: Record<string, string>): Promise<AWSAssumeRole> {
   const text = (conditions: Record<string, string>) => JSON.stringify(Object.entries(conditions).sort());
-  let said = 'nothing';
-  const what = `${name} to say ${text(wanted)}`;
-  const probe = async () => {
+  return eventually(`${name} to say ${text(wanted)}`, async (saw) => {
     const object = await scene.get(name);
-    said = text(conditionsOf(object));
+    const said = saw(text(conditionsOf(object)));
     const isSeen = object?.status?.observedGeneration === object?.metadata.generation;
     return said === text(wanted) && isSeen ? object : undefined;
-  };
-  return eventually(what, probe).catch((error: Error) => {
-    throw new Error(`${error.message}; it says ${said}`);
   });
 }
 
@@ -71,9 +97,11 @@ export async function figure({ operator }: Scene, name: string): Promise<number>
 
 /** Waits until no pass runs and none is due. A test that has seen a call puts the clock forward only after its pass. */
 export async function idle(scene: Scene): Promise<void> {
-  await eventually('the operator has nothing to do', async () => {
+  await eventually('the operator has nothing to do', async (saw) => {
     const running = await figure(scene, 'controller_runtime_active_workers');
-    return running === 0 && (await figure(scene, 'workqueue_depth')) === 0;
+    const waiting = await figure(scene, 'workqueue_depth');
+    saw({ running, waiting });
+    return running === 0 && waiting === 0;
   });
 }
 
@@ -102,9 +130,7 @@ export interface SeenEvent {
 
 /** The Events about one object, oldest first. */
 export async function eventsAbout({ ns }: Scene, name: string): Promise<SeenEvent[]> {
-  const selector = `involvedObject.kind=AWSAssumeRole,involvedObject.name=${name}`;
-  const { stdout } = await ns.kubectl('get', 'events', '--field-selector', selector, '--output', 'json');
-  const { items } = JSON.parse(stdout) as { items: (SeenEvent & { firstTimestamp: string })[] };
+  const items = await ns.eventsAbout('AWSAssumeRole', name);
   const sorted = items.sort((a, b) => (a.firstTimestamp < b.firstTimestamp ? -1 : 1));
   return sorted.map(({ type, reason, message }) => ({ type, reason, message }));
 }

@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseTime } from '../../../lib/clock.ts';
 import { trustPrincipals } from '../../lab/aws/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type App, assumptions, openFastApp, requestRefresh, writes } from './observe.ts';
+import { assumptions, requestRefresh, writes } from './observe.ts';
+import { openTimeApp, passUntil, type TimeApp } from './probes.ts';
 
 describe('the annotation rolevend.dev/refresh-requested-at', () => {
-  let app: App;
+  let app: TimeApp;
 
   beforeAll(async () => {
-    app = await openFastApp();
+    app = await openTimeApp();
   });
 
   afterAll(async () => {
@@ -16,7 +17,9 @@ describe('the annotation rolevend.dev/refresh-requested-at', () => {
   });
 
   const handled = (name: string, value: string) =>
-    eventually(`${value} is handled`, async () => (await app.scene.status(name)).lastHandledRefreshRequest === value);
+    eventually(`${value} is handled`, async (saw) => {
+      return saw(await app.scene.status(name)).lastHandledRefreshRequest === value;
+    });
 
   test('brings one new session, into the same Secret', async () => {
     const { scene, stage } = app;
@@ -51,7 +54,9 @@ describe('the annotation rolevend.dev/refresh-requested-at', () => {
     await handled('later', 'first');
     await requestRefresh(scene, 'later', 'second');
     await requestRefresh(scene, 'later', 'third');
-    await handled('later', 'third');
+    await passUntil(app, 'third is handled', async (saw) => {
+      return saw(await scene.status('later')).lastHandledRefreshRequest === 'third';
+    });
     const [, first, second, ...others] = assumptions(stage, scene, 'later').map(({ at }) => at);
     expect(others).toEqual([]);
     // Times of the operator are whole seconds.
@@ -83,9 +88,10 @@ describe('the annotation rolevend.dev/refresh-requested-at', () => {
     await scene.apply('stuck', { roleName: 'stuck' });
     const { status } = await scene.condition('stuck', 'Stalled', 'True', 'MalformedPolicyDocument');
     await requestRefresh(scene, 'stuck', 'in vain');
-    await eventually('the second try', () => assumptions(stage, scene, 'stuck').length === 2);
+    await passUntil(app, 'the second try', (saw) => saw(assumptions(stage, scene, 'stuck')).length === 2);
     expect((await scene.status('stuck')).lastHandledRefreshRequest).toBeUndefined();
     await requestRefresh(scene, 'stuck', 'again');
+    await passUntil(app, 'the third try', (saw) => saw(assumptions(stage, scene, 'stuck')).length === 3);
     await scene.ready('stuck');
     const after = await scene.status('stuck');
     expect(assumptions(stage, scene, 'stuck')).toHaveLength(3);

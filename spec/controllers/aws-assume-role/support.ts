@@ -1,8 +1,15 @@
 import type { AWSAssumeRole, AWSAssumeRoleSpec, AWSAssumeRoleStatus } from '../../../lib/api/aws-assume-role.ts';
 import { findCondition } from '../../../lib/api/conditions.ts';
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import type { KubeObject } from '../../../lib/kube/objects.ts';
 import { type AwsStart, type Keys, type LabAws, startAws } from '../../lab/aws/index.ts';
-import { type AttachedControlPlane, sharedControlPlane, type TestNamespace, testNamespace } from '../../lab/index.ts';
+import {
+  type AttachedControlPlane,
+  expectSuccess,
+  sharedControlPlane,
+  type TestNamespace,
+  testNamespace,
+} from '../../lab/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type OperatorStart, startOperator, type TestOperator } from '../../support/operator.ts';
 
@@ -20,6 +27,9 @@ export async function openStage(options: AwsStart = {}, plane = sharedControlPla
   const keys = await aws.operatorUser();
   return { plane, aws, keys, stop: () => aws.stop() };
 }
+
+/** How much of the operator's log is shown where a wait ends in vain. */
+const LAST_LINES = 10;
 
 /** A namespace with an operator that works in it alone, and a grant for the roles of its account. */
 export interface Scene {
@@ -55,22 +65,25 @@ export async function openScene(stage: Stage, options: SceneOptions = {}): Promi
   const start = () =>
     startOperator({ plane, aws, keys, namespaces: [ns.name], ...options.operator }, options.waitUntilReady);
   const scene = { ns, operator: await start() } as Scene;
-  const json = async <T>(kind: string, name: string) => {
-    const { code, stdout } = await ns.kubectl('get', kind, name, '--output', 'json');
-    return code === 0 ? (JSON.parse(stdout) as T) : undefined;
-  };
-  const get = (name: string) => json<AWSAssumeRole>('awsassumeroles.pincette.net', name);
+  const get = (name: string) =>
+    read<AWSAssumeRole>(plane, `/apis/pincette.net/v1/namespaces/${ns.name}/awsassumeroles/${name}`);
   const until = (name: string, what: string, isMet: (object: AWSAssumeRole) => boolean) =>
-    eventually(`${ns.name}/${name} ${what}`, async () => {
+    eventually(`${ns.name}/${name} ${what}`, async (saw) => {
       const object = await get(name);
+      saw(object?.status ?? 'no status');
       return object && isMet(object) ? object : undefined;
+    }).catch((error: Error) => {
+      throw new Error(
+        `${error.message}\nthe operator's last lines:\n${scene.operator.log.slice(-LAST_LINES).join('')}`,
+      );
     });
   return Object.assign(scene, {
     apply: (name: string, spec: Partial<AWSAssumeRoleSpec>, metadata: object = {}) =>
       ns.apply(objectOf(name, spec, metadata)),
     get,
     status: async (name: string) => (await get(name))?.status ?? {},
-    secret: async (name: string) => withText(await json<Secret>('secret', name)),
+    secret: async (name: string) =>
+      withText(await read<Secret>(plane, `/api/v1/namespaces/${ns.name}/secrets/${name}`)),
     ready: (name: string) =>
       until(name, 'is ready', ({ status, metadata }) => {
         return (
@@ -94,6 +107,14 @@ export async function openScene(stage: Stage, options: SceneOptions = {}): Promi
       await ns.remove();
     },
   });
+}
+
+/** One object as kubectl shows it, without the notes on who set which field; undefined where there is none. */
+async function read<T extends KubeObject>({ request }: AttachedControlPlane, path: string): Promise<T | undefined> {
+  const answer = await request<T>('GET', path);
+  if (answer.status === 404) return undefined;
+  const { managedFields: _, ...metadata } = expectSuccess(answer, path).metadata;
+  return { ...answer.body, metadata };
 }
 
 function grantNames(ns: TestNamespace, count: number): string[] {

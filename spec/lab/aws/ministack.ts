@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../../lib/clock.ts';
+import { HANG_LIMIT_MS } from '../../support/eventually.ts';
 import { type GuardedProcess, startGuarded, temporaryDirectory } from '../guard.ts';
 import { freePort } from '../ports.ts';
 
@@ -17,7 +18,6 @@ export interface MinistackOptions {
   region: string;
 }
 
-const START_LIMIT_MS = 20_000;
 const PORT_TRIES = 3;
 
 /** Starts ministack with authentication on a free loopback port. Throws Error with its output when it does not come up. */
@@ -74,7 +74,7 @@ function environmentFor(port: number, directory: string, options: MinistackOptio
 
 /** The health page repeats `mark`: who took the port in between is not mistaken for ours. */
 async function answers(url: string, child: GuardedProcess, mark: string): Promise<boolean> {
-  const end = systemClock.monotonic() + START_LIMIT_MS;
+  const end = systemClock.monotonic() + HANG_LIMIT_MS;
   while (child.running && systemClock.monotonic() < end) {
     const page = await fetch(`${url}/_ministack/health`).then(
       (response) => response.text(),

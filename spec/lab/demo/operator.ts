@@ -8,7 +8,6 @@ import { exists } from '../install/cache.ts';
 import { freePort } from '../ports.ts';
 
 const BUNDLE = fileURLToPath(new URL('../../../dist/rolevend.mjs', import.meta.url));
-const READY_LIMIT_MS = 20_000;
 
 /** The operator as its users run it: one process of the bundled file, with the settings of Node that the image has. */
 export interface OperatorProcess {
@@ -30,7 +29,7 @@ export interface OperatorProcessOptions {
 /**
  * Starts `rolevend controller` and waits until it is ready.
  *
- * @throws Error with the last lines of its log when it ends or is not ready after 20 s
+ * @throws Error with the last lines of its log when it ends or is not ready after `HANG_LIMIT_MS`
  */
 export async function startOperatorProcess(options: OperatorProcessOptions): Promise<OperatorProcess> {
   if (!(await exists(BUNDLE))) throw new Error('dist/rolevend.mjs is not there; run "make build" first');
@@ -57,7 +56,7 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
 
 async function ready(operator: GuardedProcess, url: string): Promise<void> {
   const answers = async () => (await fetch(`${url}/readyz`)).ok || !operator.running;
-  await eventually('the operator to be ready', answers, READY_LIMIT_MS).catch(async (error: unknown) => {
+  await eventually('the operator to be ready', answers).catch(async (error: unknown) => {
     throw new Error(`${(error as Error).message}\n${await operator.tail()}`);
   });
   if (!operator.running) throw new Error(`the operator ended:\n${await operator.tail()}`);

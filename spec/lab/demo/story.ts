@@ -1,5 +1,6 @@
 import { sleep, systemClock } from '../../../lib/clock.ts';
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
+import { HANG_LIMIT_MS } from '../../support/eventually.ts';
 import type { Triple } from '../aws/index.ts';
 import { expectSuccess } from '../index.ts';
 import { askWithBoto3, askWithSdk, type Caller } from './clients.ts';
@@ -10,7 +11,6 @@ import { type Revision, SecretWatch } from './watch.ts';
 
 /** How many credentials of each Secret are waited for. */
 const REVISIONS = 3;
-const ROTATION_LIMIT_MS = 30_000;
 const POLL_MS = 50;
 const SECRETS = ['reports-aws', 'backup-aws', 'registry-pull'] as const;
 
@@ -40,7 +40,7 @@ async function applyExamples(screen: Screen, stage: Stage): Promise<void> {
   const files = ['map', 'file', 'ecr'].map((name) => `--filename=examples/${name}.yaml`);
   await kubectl(screen, stage, 'apply', inNamespace, ...files);
   screen.note('(There is no node here, so the Deployments of the examples get no Pods.)');
-  const all = ['awsassumeroles', '--all', '--timeout=15s'];
+  const all = ['awsassumeroles', '--all', `--timeout=${HANG_LIMIT_MS / 1000}s`];
   await kubectl(screen, stage, 'wait', inNamespace, '--for=condition=Ready', ...all);
   await kubectl(screen, stage, 'get', 'awsassumeroles', inNamespace);
   await kubectl(screen, stage, 'get', 'secrets', inNamespace);
@@ -71,13 +71,13 @@ function callerText(client: string): (caller: Caller) => string {
 /** A row for each credential as it comes, until every Secret has held enough of them. */
 async function showRotation(screen: Screen, watch: SecretWatch): Promise<void> {
   const row = screen.table([14, -8, 22, 24], ['Secret', 'revision', 'access key id', 'the one before had left']);
-  const end = systemClock.monotonic() + ROTATION_LIMIT_MS;
+  const end = systemClock.monotonic() + HANG_LIMIT_MS;
   const isDone = () => SECRETS.every((name) => watch.of(name).length >= REVISIONS);
   for (let shown = 0; shown < watch.revisions.length || !isDone(); await sleep(systemClock, POLL_MS)) {
     for (const revision of watch.revisions.slice(shown)) row(cells(revision));
     shown = watch.revisions.length;
     if (watch.problem) throw watch.problem;
-    if (systemClock.monotonic() > end) throw new Error(`no ${REVISIONS} revisions in ${ROTATION_LIMIT_MS / 1000} s`);
+    if (systemClock.monotonic() > end) throw new Error(`no ${REVISIONS} revisions in ${HANG_LIMIT_MS / 1000} s`);
   }
 }
 
