@@ -9,9 +9,9 @@ import type { Clock } from '../clock.ts';
 import type { ControllerConfig } from '../config.ts';
 import { AwsAssumeRoleController } from '../controllers/aws-assume-role/controller.ts';
 import { Announcer } from '../controllers/aws-assume-role/events.ts';
+import { keptGrant, keptNamespace, keptObject, keptSecret } from '../controllers/aws-assume-role/kept.ts';
 import { VendingMetrics } from '../controllers/aws-assume-role/metrics.ts';
 import {
-  keptObject,
   keysOfNamespace,
   keysOfObject,
   keysOfSecret,
@@ -203,13 +203,19 @@ export class Operator {
         labelSelector,
         metadataOnly: true,
         store: this.#secrets,
+        transform: keptSecret,
         onChange: (change) => this.#enqueue(keysOfSecret(change, objects)),
       });
     }
-    this.#watches.add<RoleGrant>(roleGrants, { store: this.#grants, onChange: () => this.#enqueueAll() });
+    this.#watches.add<RoleGrant>(roleGrants, {
+      store: this.#grants,
+      transform: keptGrant,
+      onChange: () => this.#enqueueAll(),
+    });
     this.#watches.add<KubeObject>(namespaces, {
       metadataOnly: true,
       store: this.#namespaces,
+      transform: keptNamespace,
       onChange: (change) => this.#enqueue(keysOfNamespace(change, objects)),
     });
   }

@@ -64,6 +64,11 @@ export function matches(grant: RoleGrant, request: GrantRequest): boolean {
   return grant.spec.roles.some((pattern) => matchRole(pattern, request.roleArn, context));
 }
 
+/** Whether a grant chooses its namespaces by their labels. */
+export function selectsByLabel({ spec }: RoleGrant): boolean {
+  return spec.namespaces.selector !== undefined;
+}
+
 function matchNamespace({ names, selector }: NamespaceSelection, request: GrantRequest): boolean {
   // A stored grant with both or neither is malformed and opens nothing.
   if ((names === undefined) === (selector === undefined)) return false;
