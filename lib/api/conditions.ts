@@ -56,7 +56,7 @@ export function findCondition<C extends StoredCondition>(list: readonly C[] | un
 
 /**
  * The list with `condition` in it, each type once and in a fixed order, Ready first. `now` (RFC 3339) becomes the
- * transition time unless the status is what it was. The given list is left alone.
+ * transition time unless the status is what it was, at a time that does not lie ahead. The given list is left alone.
  */
 export function setCondition(
   list: readonly StoredCondition[] | undefined,
@@ -64,7 +64,8 @@ export function setCondition(
   now: string,
 ): Condition[] {
   const previous = findCondition(list, condition.type);
-  const same = previous?.status === condition.status && Number.isFinite(transition(previous));
+  const latest = Date.parse(now) + MAX_AHEAD_MS;
+  const same = previous?.status === condition.status && isPast(transition(previous), latest);
   const { type, status, reason, message, observedGeneration } = condition;
   const lastTransitionTime = (same ? previous.lastTransitionTime : undefined) ?? now;
   const entry = { type, status, reason, message, lastTransitionTime, observedGeneration };
@@ -104,6 +105,13 @@ function complete(type: string, stored: StoredCondition | undefined, now: string
   const { status = 'Unknown', reason = '', message = '', lastTransitionTime = now, observedGeneration } = stored ?? {};
   const condition = { type, status, reason, message, lastTransitionTime };
   return observedGeneration === undefined ? condition : { ...condition, observedGeneration };
+}
+
+/** How far ahead, in milliseconds, a time may lie that another clock has written. */
+const MAX_AHEAD_MS = 300_000;
+
+function isPast(time: number, latest: number): boolean {
+  return Number.isFinite(time) && !(time > latest);
 }
 
 /** Milliseconds since 1970, or before all times where there is none. */

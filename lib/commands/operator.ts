@@ -9,9 +9,9 @@ import type { Clock } from '../clock.ts';
 import type { ControllerConfig } from '../config.ts';
 import { AwsAssumeRoleController } from '../controllers/aws-assume-role/controller.ts';
 import { Announcer } from '../controllers/aws-assume-role/events.ts';
+import { keptGrant, keptNamespace, keptObject, keptSecret } from '../controllers/aws-assume-role/kept.ts';
 import { VendingMetrics } from '../controllers/aws-assume-role/metrics.ts';
 import {
-  keptObject,
   keysOfGrant,
   keysOfNamespace,
   keysOfObject,
@@ -204,11 +204,13 @@ export class Operator {
         labelSelector,
         metadataOnly: true,
         store: this.#secrets,
+        transform: keptSecret,
         onChange: (change) => this.#enqueue(keysOfSecret(change, objects)),
       });
     }
     this.#watches.add<RoleGrant>(roleGrants, {
       store: this.#grants,
+      transform: keptGrant,
       onChange: (change) => {
         this.#enqueue(keysOfGrant(change, objects, this.#namespaces));
         this.#enqueueAll();
@@ -217,6 +219,7 @@ export class Operator {
     this.#watches.add<KubeObject>(namespaces, {
       metadataOnly: true,
       store: this.#namespaces,
+      transform: keptNamespace,
       onChange: (change) => this.#enqueue(keysOfNamespace(change, objects)),
     });
   }

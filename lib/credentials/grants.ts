@@ -64,6 +64,11 @@ export function matches(grant: RoleGrant, request: GrantRequest): boolean {
   return grant.spec.roles.some((pattern) => matchRole(pattern, request.roleArn, context));
 }
 
+/** Whether a grant chooses its namespaces by their labels. */
+export function selectsByLabel({ spec }: RoleGrant): boolean {
+  return spec.namespaces.selector !== undefined;
+}
+
 /** Whether a grant speaks of the namespace, also one that is being deleted. */
 export function matchNamespace(
   { spec }: Pick<RoleGrant, 'spec'>,

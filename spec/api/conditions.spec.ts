@@ -41,6 +41,14 @@ describe('setCondition', () => {
     expect(setCondition(list, issued, NOW)).toEqual([{ ...issued, lastTransitionTime: EARLY }]);
   });
 
+  it.each([
+    ['lies ahead', '2026-01-02T00:00:00Z', NOW],
+    ['is little ahead, as of a clock that is a little fast', '2026-01-01T02:05:00Z', '2026-01-01T02:05:00Z'],
+  ])('keeps a transition time only where it has passed: one that %s', (_what, lastTransitionTime, expected) => {
+    const list = [stored('Ready', { lastTransitionTime })];
+    expect(setCondition(list, issued, NOW)).toEqual([{ ...issued, lastTransitionTime: expected }]);
+  });
+
   it('takes the new time when the status changes', () => {
     const list = [stored('Ready', { status: 'False' })];
     expect(setCondition(list, issued, NOW)).toEqual([{ ...issued, lastTransitionTime: NOW }]);

@@ -6,6 +6,7 @@ import { type CallerIdentity, ownerOf } from '../../aws/options.ts';
 import { bucketsOf } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
 import { evaluateChain } from '../../credentials/grant-chain.ts';
+import { selectsByLabel } from '../../credentials/grants.ts';
 import { type IssueRequest, issueRequest, needsCaller, roleArnOf } from '../../credentials/request.ts';
 import { RolevendError } from '../../errors.ts';
 
@@ -24,7 +25,7 @@ export interface Surroundings {
 
 /** Why nothing can be issued, before anybody was asked. */
 export interface Obstacle {
-  code: 'InvalidSpec' | 'NoIdentity' | 'GrantDenied';
+  code: 'InvalidSpec' | 'NoIdentity' | 'NamespaceUnknown' | 'GrantDenied';
   message: string;
   permanent: boolean;
 }
@@ -60,6 +61,7 @@ export function ask(
   const { name, namespace = '' } = object.metadata;
   const roleArn = roleArnOf(object.spec, caller);
   const all = [...grants];
+  if (namespaceLabels === undefined && all.some(selectsByLabel)) return { ...unknownNamespace(namespace), roleArn };
   // Without an identity `self` stands for the account of the role, so that no limit is missed.
   const self = caller ?? ownerOf(roleArn);
   const decision = evaluateChain(all, { namespace, namespaceLabels, name, roleArn, self, spec });
@@ -87,6 +89,17 @@ export function ask(
     if (error instanceof RolevendError && error.code === 'InvalidSpec') return obstacle('InvalidSpec', error.message);
     throw error;
   }
+}
+
+/** What a new namespace may do is told by the watch that brings its labels. Until then it is neither denied nor allowed. */
+function unknownNamespace(namespace: string): { obstacle: Obstacle } {
+  const message = `the labels of namespace ${namespace} are not known yet, and grants select by them`;
+  return obstacle('NamespaceUnknown', message, false);
+}
+
+/** Whether something is not known yet without which no request can be made, so that what was told of it before still counts. */
+export function isUnknown(found: Obstacle | undefined): boolean {
+  return found?.code === 'NoIdentity' || found?.code === 'NamespaceUnknown';
 }
 
 function whyGranted({ grants, roleArn }: { grants: readonly string[]; roleArn: string }): string {

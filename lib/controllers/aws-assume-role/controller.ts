@@ -3,13 +3,15 @@ import type { ReconcileResult } from '../../kube/controller.ts';
 import { isNamespaceTerminating, isUidMismatch } from '../../kube/errors.ts';
 import { isDeleting, refOfKey } from '../../kube/objects.ts';
 import { ask } from './ask.ts';
+import { noteImmutable } from './drift.ts';
+import { removeFormer } from './former.ts';
 import { type Inspection, inspectSecret, isUntouched } from './inspect.ts';
 import { issue } from './issue.ts';
-import { type Memory, recall } from './memory.ts';
+import { keepPast, type Memory, recall } from './memory.ts';
 import { laterLegacyWriter } from './ownership.ts';
 import { dueOf, needsIssue, type Pass, requestKeyOf, serverNow, situationOf, type VendingContext } from './pass.ts';
 import { type IssueReason, inputChanged, isSameRequest, plan } from './plan.ts';
-import { removeFormer, repairMetadata } from './repair.ts';
+import { repairMetadata } from './repair.ts';
 import { report } from './report.ts';
 import { Restarter } from './restart.ts';
 import { scrub } from './scrub.ts';
@@ -85,16 +87,23 @@ export class AwsAssumeRoleController {
 
   #inspect(object: AWSAssumeRole, signal: AbortSignal, isNew: boolean): Promise<Inspection> {
     const { client, objects, secrets } = this.#context;
-    return inspectSecret(object, { client, objects, secrets, signal, now: serverNow(this.#context), isNew });
+    // A clock of this node that is slow makes good sessions seem to lie ahead; the API server's does not.
+    const now = Math.max(serverNow(this.#context), client.serverTime ?? 0);
+    return inspectSecret(object, { client, objects, secrets, signal, now, isNew });
   }
 
   async #pass(pass: Pass): Promise<ReconcileResult | undefined> {
     const { seen, asked } = pass;
+    // The watch brings a new namespace in no time, so nothing is said of it at first.
+    const unknownMs = asked.obstacle?.code === 'NamespaceUnknown' ? this.#silentMs(pass) : 0;
+    if (unknownMs > 0) return { requeueAfterMs: unknownMs };
     const legacy = seen.live && laterLegacyWriter(seen.live.metadata);
     if (legacy !== undefined) this.#context.announcer.legacyOperator(pass.object, legacy);
+    noteImmutable(pass, this.#context);
+    const waits: (number | undefined)[] = [];
     if (!seen.blocked) {
       const { issue: reason } = plan(situationOf(pass, serverNow(this.#context)));
-      if (reason === undefined) await this.#settle(pass);
+      if (reason === undefined) waits.push(await this.#settle(pass));
       else if (asked.request !== undefined) {
         const waitMs = await this.#issue(pass, reason);
         if (waitMs !== undefined) return { requeueAfterMs: waitMs };
@@ -102,10 +111,10 @@ export class AwsAssumeRoleController {
         if (pass.memory.failure && pass.seen.isAssumed)
           pass.seen = await this.#inspect(pass.object, pass.signal, false);
       }
-      if (pass.seen.state === 'intact') await removeFormer(pass, this.#context);
+      if (pass.seen.state === 'intact') waits.push(await removeFormer(pass, this.#context));
     }
-    const againMs = await this.#conclude(pass);
-    return soonest(this.#next(pass), againMs);
+    waits.push(await this.#conclude(pass));
+    return soonest(this.#next(pass), waits);
   }
 
   /** What follows from the state that the pass has come to. Gives the time in milliseconds until more of it is to do. */
@@ -118,10 +127,9 @@ export class AwsAssumeRoleController {
 
   /** Issues, or gives the time to wait in milliseconds while the key waits for its turn; that wakes it before. */
   async #issue(pass: Pass, reason: IssueReason): Promise<number | undefined> {
-    const { clock, admission } = this.#context;
+    const { admission } = this.#context;
     const { request, buckets } = pass.asked as Extract<Pass['asked'], { request: object }>;
-    pass.memory.waitingSince ??= clock.monotonic();
-    const silentMs = PENDING_AFTER_MS - (clock.monotonic() - pass.memory.waitingSince);
+    const silentMs = this.#silentMs(pass);
     const end = pass.seen.record?.expiresAt ?? 0;
     const validUntil = end > serverNow(this.#context) ? end : undefined;
     const order = { namespace: pass.object.metadata.namespace ?? '', validUntil };
@@ -133,6 +141,13 @@ export class AwsAssumeRoleController {
     await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
     pass.memory.waitingSince = undefined;
     return undefined;
+  }
+
+  /** How long in milliseconds nothing need be said about a credential that is wanted, from the first pass that wanted it on. */
+  #silentMs({ memory }: Pass): number {
+    const now = this.#context.clock.monotonic();
+    memory.waitingSince ??= now;
+    return PENDING_AFTER_MS - (now - memory.waitingSince);
   }
 
   /** Runs `work`; if it takes longer than `ms`, the status says meanwhile that a credential is being issued. */
@@ -149,22 +164,34 @@ export class AwsAssumeRoleController {
     }
   }
 
-  /** Nothing is to be issued: what was said about another request is over, and what stands is put right. */
-  async #settle(pass: Pass): Promise<void> {
+  /**
+   * Nothing is to be issued: what was said about another request is over, and what stands is put right. Gives the time in
+   * milliseconds until more is to put right.
+   */
+  async #settle(pass: Pass): Promise<number | undefined> {
     const { memory, seen, key } = pass;
     const request = requestKeyOf(pass);
     memory.waitingSince = undefined;
     this.#context.admission.cancel(key);
     const isOver = memory.failure && !isSameRequest(memory.failure, request);
     if (isOver && !inputChanged({ record: seen.record, inputHash: request.inputHash })) memory.failure = undefined;
-    if (this.#wantsNothing(pass)) memory.failure = undefined;
-    await repairMetadata(pass, this.#context);
+    if (this.#wantsNothing(pass)) {
+      memory.failure = undefined;
+      if (seen.record) memory.settled = { request, until: dueOf(pass, seen.record) };
+    }
+    return await repairMetadata(pass, this.#context);
   }
 
   /** Whether a good Secret needs nothing, also if nothing had failed: what was tried in vain is not wanted any more. */
   #wantsNothing(pass: Pass): boolean {
     if (pass.spec.suspend || pass.seen.state !== 'intact' || pass.asked.request === undefined) return false;
-    const unhindered = { ...situationOf(pass, serverNow(this.#context)), failure: undefined };
+    const repairs = { count: 0, lastAt: undefined };
+    const unhindered = {
+      ...situationOf(pass, serverNow(this.#context)),
+      failure: undefined,
+      repairs,
+      settled: undefined,
+    };
     return plan(unhindered).issue === undefined;
   }
 
@@ -191,11 +218,12 @@ export class AwsAssumeRoleController {
   }
 
   #memoryOf(key: string, object: AWSAssumeRole): Memory {
+    const now = serverNow(this.#context);
     const known = this.#memories.get(key);
-    if (known?.uid === uidOf(object)) return known;
-    const fresh = recall(object);
-    this.#memories.set(key, fresh);
-    return fresh;
+    const memory = known?.uid === uidOf(object) ? known : recall(object, now);
+    this.#memories.set(key, memory);
+    keepPast(memory, now);
+    return memory;
   }
 
   #forget(key: string): undefined {
@@ -207,7 +235,10 @@ export class AwsAssumeRoleController {
 }
 
 /** The result that comes first. */
-function soonest(next: ReconcileResult | undefined, otherMs: number | undefined): ReconcileResult | undefined {
-  if (otherMs === undefined) return next;
-  return { requeueAfterMs: Math.min(otherMs, next?.requeueAfterMs ?? otherMs) };
+function soonest(
+  next: ReconcileResult | undefined,
+  others: readonly (number | undefined)[],
+): ReconcileResult | undefined {
+  const all = [next?.requeueAfterMs, ...others].filter((ms) => ms !== undefined);
+  return all.length === 0 ? next : { requeueAfterMs: Math.min(...all) };
 }

@@ -3,11 +3,22 @@ import { rfc3339 } from '../../clock.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import type { Obstacle } from './ask.ts';
 import type { Failure } from './backoff.ts';
+import type { Drift } from './drift.ts';
 import type { IssueReason } from './plan.ts';
 import type { RestartResult } from './restart.ts';
 import type { RestartProblem } from './restart-problem.ts';
 import { nameOf } from './restart-target.ts';
 import type { SessionRecord } from './session-record.ts';
+
+/** What was put right, for people. */
+const repairs: Readonly<Record<Drift, string>> = {
+  data: 'the Secret was edited; it holds a new credential now',
+  missing: 'the Secret was deleted; it holds a new credential now',
+  owner: 'the Secret was replaced by one of another owner; it holds a new credential now',
+  session: 'the annotations of the Secret were edited; it holds a new credential now',
+  metadata: 'labels, annotations or owner of the Secret were put right',
+  immutable: 'the Secret was made immutable',
+};
 
 /** What users read in `kubectl describe`. Repetitions are held back by the recorder. */
 export class Announcer {
@@ -17,10 +28,8 @@ export class Announcer {
     this.#recorder = recorder;
   }
 
-  /** A credential stands in the Secret. `isRepair`: the Secret had been edited or deleted. */
+  /** A credential stands in the Secret. `isRepair`: somebody had changed or deleted the Secret. */
   issued(object: AWSAssumeRole, reason: IssueReason, record: SessionRecord, isRepair: boolean): void {
-    if (isRepair)
-      this.#normal(object, 'DriftRepaired', 'the Secret was edited or deleted; it holds a new credential now');
     if (reason === 'Adopted') {
       const name = object.spec.secretName;
       this.#normal(
@@ -35,9 +44,30 @@ export class Announcer {
     else this.#normal(object, 'Refreshed', `replaced the credential (${reason}), ${until}`);
   }
 
-  /** Labels, annotations or owner were changed by somebody and are put right. */
-  repaired(object: AWSAssumeRole): void {
-    this.#normal(object, 'DriftRepaired', 'labels, annotations or owner of the Secret were put right');
+  /** The Secret was not as it was written, and was put right. `count` is how often in a row. */
+  repaired(object: AWSAssumeRole, what: Drift, count: number): void {
+    const again = `; it is changed again and again (${count} times in a row), so each repair comes later than the one before`;
+    this.#normal(object, 'DriftRepaired', repairs[what] + (count > 1 ? again : ''));
+  }
+
+  /** The Secret's labels, annotations or owner could not be put right. */
+  notRepaired(object: AWSAssumeRole, why: string): void {
+    this.#warn(object, 'RepairFailed', `labels, annotations or owner of the Secret could not be put right: ${why}`);
+  }
+
+  /** The Secret was made immutable by somebody. */
+  immutable(object: AWSAssumeRole): void {
+    const name = object.spec.secretName;
+    this.#warn(
+      object,
+      'ImmutableSecret',
+      `Secret "${name}" was made immutable; its next refresh replaces it by a new one`,
+    );
+  }
+
+  /** A Secret of a former name still stands. */
+  notRemoved(object: AWSAssumeRole, why: string): void {
+    this.#warn(object, 'FormerSecretKept', `the Secret of a former spec.secretName could not be removed: ${why}`);
   }
 
   /** An attempt failed. */

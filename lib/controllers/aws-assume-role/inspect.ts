@@ -2,19 +2,20 @@ import { type AWSAssumeRole, withDefaults } from '../../api/aws-assume-role.ts';
 import { annotations } from '../../api/names.ts';
 import { dnsNameRules } from '../../api/patterns.ts';
 import { parseTime } from '../../clock.ts';
+import { specHash } from '../../credentials/input-hash.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { isFinalized, type KubeObject, keyOf, type ObjectMeta, type ObjectRef, secrets } from '../../kube/objects.ts';
 import type { Store } from '../../kube/store.ts';
-import { digest } from '../../secrets/render.ts';
-import { type Ownership, ownershipOf } from './ownership.ts';
+import { digest, kubernetesType } from '../../secrets/render.ts';
+import { isWrittenBy, type Ownership, ownershipOf } from './ownership.ts';
 import type { SecretState } from './plan.ts';
 import { adoptedTypes, elderClaim, finalized, otherType, outranked, type Refusal, refusal } from './refusal.ts';
 import type { Secret } from './secret.ts';
 import { assumedRecord, type SessionRecord } from './session-record.ts';
 import { trustedRecord } from './trusted-record.ts';
 
-/** Names of the indexes that this controller needs. */
+/** Names of the indexes that this controller needs. Their values are those of `inNamespace`. */
 export const secretNameIndex = 'secretName';
 export const uidIndex = 'uid';
 export const ownerUidIndex = 'ownerUid';
@@ -29,6 +30,8 @@ export interface Inspection {
   blocked?: Refusal | undefined;
   /** Nobody was asked: the cache had none, and the object is new. */
   isAssumed?: boolean;
+  /** Labels, annotations or owner are still to be put right. */
+  isDrifted?: boolean;
 }
 
 export interface InspectOptions {
@@ -52,7 +55,7 @@ export async function inspectSecret(object: AWSAssumeRole, o: InspectOptions): P
   if (!isSecretName(object.spec.secretName)) return { state: 'absent' };
   const ref: ObjectRef = { namespace: object.metadata.namespace, name: object.spec.secretName };
   const cached = o.secrets.get(keyOf(ref));
-  if (cached !== undefined && isOwnWrite(cached.metadata, object)) {
+  if (cached !== undefined && isOwnVersion(cached.metadata, object) && isOurs(cached.metadata, object, o)) {
     return { state: 'intact', meta: cached.metadata, record: trustedRecord(cached.metadata, object, o.now) };
   }
   if (cached === undefined && o.isNew) return { ...absent(object, o), isAssumed: true };
@@ -78,6 +81,10 @@ function isSecretName(name: unknown): boolean {
   return typeof name === 'string' && dnsNameRules('secretName').every((rule) => rule.holds(name));
 }
 
+function isOurs(meta: ObjectMeta, object: AWSAssumeRole, { objects }: InspectOptions): boolean {
+  return judge(meta, object, objects).kind === 'ours';
+}
+
 /** What to make of a Secret that is not this object's own; undefined where it is. */
 async function judged(meta: ObjectMeta, object: AWSAssumeRole, o: InspectOptions): Promise<Inspection | undefined> {
   const ownership = judge(meta, object, o.objects);
@@ -97,7 +104,7 @@ async function adoptionRefusal(
   const { secretName: name } = object.spec;
   const claims = claimsOf(object, o);
   // Somebody took the owner off a Secret that another object wrote, and that will put it right.
-  const writer = claims.find(({ status }) => status?.secretRef?.uid === meta.uid);
+  const writer = claims.find((claim) => isWrittenBy(meta, claim));
   if (writer !== undefined) return refusal(name, { kind: 'conflict', owner: writer.metadata.name });
   const rivals = claims.filter(({ spec }) => spec.adoption === 'IfUnowned');
   const elder = elderClaim(object, rivals);
@@ -122,7 +129,7 @@ function absent(object: AWSAssumeRole, o: InspectOptions): Inspection {
 
 /** All objects that name the same Secret. */
 function claimsOf({ metadata, spec }: AWSAssumeRole, { objects }: InspectOptions): AWSAssumeRole[] {
-  return objects.byIndex(secretNameIndex, `${metadata.namespace ?? ''}/${spec.secretName}`);
+  return objects.byIndex(secretNameIndex, inNamespace(metadata.namespace, spec.secretName));
 }
 
 /**
@@ -133,18 +140,36 @@ function inspectOwn(object: AWSAssumeRole, live: Secret, now: number): Inspectio
   const meta = live.metadata;
   const dataSha256 = meta.annotations?.[annotations.dataSha256];
   if (dataSha256 === undefined && object.status?.secretRef?.uid !== meta.uid) {
-    return { state: 'intact', meta, live, record: assumedRecord(object, withDefaults(object.spec).durationSeconds) };
+    return {
+      state: 'intact',
+      meta,
+      live,
+      record: assumedRecord(object, withDefaults(object.spec).durationSeconds, now),
+    };
   }
-  const intact = dataSha256 === digest(plainData(live));
-  return { state: intact ? 'intact' : 'edited', meta, live, record: trustedRecord(meta, object, now) };
+  const record = trustedRecord(meta, object, now);
+  const isIntact = dataSha256 === digest(plainData(live)) && !isRetyped(live, record, object);
+  return { state: isIntact ? 'intact' : 'edited', meta, live, record };
+}
+
+/** Whether somebody made the Secret anew with another type. A change of the spec alone is none of that. */
+function isRetyped({ type }: Secret, record: SessionRecord | undefined, { spec }: AWSAssumeRole): boolean {
+  return record?.specSha256 === specHash(spec) && type !== kubernetesType(spec.secretType);
 }
 
 /** Judges by the synced store who of the named owners lives. */
 export function judge(meta: ObjectMeta, object: AWSAssumeRole, objects: Store<AWSAssumeRole>): Ownership {
-  return ownershipOf(meta, object, (uid) => objects.byIndex(uidIndex, uid)[0]?.metadata.name);
+  const { namespace } = object.metadata;
+  return ownershipOf(meta, object, (uid) => objects.byIndex(uidIndex, inNamespace(namespace, uid))[0]?.metadata.name);
 }
 
-function isOwnWrite(meta: ObjectMeta, object: AWSAssumeRole): boolean {
+/** The value under which an index finds what is meant within one namespace alone. */
+export function inNamespace(namespace: string | undefined, value: string): string {
+  return `${namespace ?? ''}/${value}`;
+}
+
+/** Whether the status tells of the Secret in this very version. It may be forged, so it says nothing about the owner. */
+function isOwnVersion(meta: ObjectMeta, object: AWSAssumeRole): boolean {
   const own = object.status?.secretRef;
   return own !== undefined && own.uid === meta.uid && own.resourceVersion === meta.resourceVersion;
 }

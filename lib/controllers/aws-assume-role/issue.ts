@@ -7,13 +7,15 @@ import type { IssueRequest } from '../../credentials/request.ts';
 import { describeError, isAbort, RolevendError } from '../../errors.ts';
 import { isNamespaceTerminating, KubeError } from '../../kube/errors.ts';
 import { isLeaseLost } from '../../kube/lease.ts';
-import { isFinalized, secrets, withoutManagedFields } from '../../kube/objects.ts';
+import { isFinalized, secrets } from '../../kube/objects.ts';
 import { lifeOf } from '../../secrets/life.ts';
 import { digest, kubernetesType, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
+import { type Drift, driftOf, noteRepair } from './drift.ts';
 import { judge } from './inspect.ts';
-import { repaired } from './memory.ts';
+import { keptSecret } from './kept.ts';
 import {
+  dueOf,
   hadSecret,
   handledRefresh,
   type Pass,
@@ -56,13 +58,14 @@ export async function issue(
   // A process that was stopped for longer than its term must not issue again what its follower has issued.
   context.fence();
   noteAttempt(pass, reason, context);
+  const drift = driftOf(pass, reason, serverNow(context));
   try {
     await refuseKept(pass, context);
     const result = await issuer.issue(request, pass.signal);
     await store(pass, request, result, context);
     pass.clamps = result.clamps;
     pass.durationSeconds = result.effectiveDurationSeconds;
-    noteSuccess(pass, reason, (clock.monotonic() - started) / 1000, context);
+    noteSuccess(pass, reason, drift, (clock.monotonic() - started) / 1000, context);
     log.info({ object: pass.key, reason, requestId: result.session.requestId }, 'credential issued');
   } catch (error) {
     if (isEnd(error, pass.signal) || isNamespaceTerminating(error)) throw error;
@@ -142,7 +145,8 @@ async function store(pass: Pass, request: IssueRequest, result: IssueResult, con
     data,
     metadata: (current: Parameters<typeof desiredMetadata>[1]) => desiredMetadata(pass.object, current, own),
   };
-  const { metadata } = await writeSecret(desired, pass.seen.meta, {
+  const { live, meta } = pass.seen;
+  const written = await writeSecret(desired, live?.metadata ?? (meta && 'unread'), {
     client,
     clock,
     signal: pass.signal,
@@ -151,27 +155,25 @@ async function store(pass: Pass, request: IssueRequest, result: IssueResult, con
     ownership: (meta) => judge(meta, pass.object, objects),
     adopted: pass.seen.state === 'unowned' ? pass.seen.meta?.uid : undefined,
   });
-  secrets.observe(withoutManagedFields({ apiVersion: 'v1', kind: 'Secret', metadata }));
-  pass.seen = { state: 'intact', meta: metadata, record };
+  secrets.observe(keptSecret(written));
+  pass.seen = { state: 'intact', meta: written.metadata, record };
 }
 
-function noteSuccess(pass: Pass, reason: IssueReason, seconds: number, context: VendingContext): void {
+function noteSuccess(
+  pass: Pass,
+  reason: IssueReason,
+  drift: Drift | undefined,
+  seconds: number,
+  context: VendingContext,
+): void {
   const { metrics, announcer } = context;
   const { seen, object, memory } = pass;
   memory.failure = undefined;
   metrics.refreshed('success', reason, seconds);
-  const repair = isRepair(pass, reason);
-  if (repair) {
-    memory.repairs = repaired(memory.repairs, serverNow(context));
-    metrics.drifted(reason === 'Drift' ? 'data' : 'missing');
-  }
-  if (seen.record) announcer.issued(object, reason, seen.record, repair);
+  if (drift !== undefined) noteRepair(pass, drift, context);
+  if (seen.record) announcer.issued(object, reason, seen.record, drift !== undefined);
+  if (seen.record) memory.settled = { request: requestKeyOf(pass), until: dueOf(pass, seen.record) };
   if (pass.clamps[0]) announcer.clamped(object, pass.clamps[0].message);
-}
-
-/** A first Secret, or the one of a new name, was not lost. */
-function isRepair(pass: Pass, reason: IssueReason): boolean {
-  return reason === 'Drift' || ((reason === 'Missing' || reason === 'Adopted') && hadSecret(pass));
 }
 
 function noteFailure(pass: Pass, reason: IssueReason, error: unknown, context: VendingContext): void {

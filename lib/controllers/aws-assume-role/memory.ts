@@ -1,7 +1,10 @@
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
-import { parseTime } from '../../clock.ts';
+import type { Refused } from './attempt.ts';
 import { type Failure, repairDelay } from './backoff.ts';
+import type { FormerSecrets } from './former.ts';
+import { pastTime } from './past.ts';
+import type { Settled } from './plan.ts';
 import type { Restarted } from './restart.ts';
 import { uidOf } from './secret.ts';
 
@@ -20,32 +23,48 @@ export interface Memory {
   waitingSince: number | undefined;
   /** Whether a pass has looked at the object in this process. */
   wasLookedAt: boolean;
-  /** UID of the Secret of a former name that was removed last. A watch that is behind still shows it. */
-  removedFormer?: string;
+  /** For which request the Secret was last found good. */
+  settled: Settled | undefined;
+  former: FormerSecrets;
+  /** A change of the Secret's metadata that was refused. */
+  metadataRefused: Refused | undefined;
 }
 
 /** Reasons that are found anew in every pass and so never restored. */
-const derivedReasons = new Set(['InvalidSpec', 'NoIdentity', 'GrantDenied']);
+const derivedReasons = new Set(['InvalidSpec', 'NoIdentity', 'NamespaceUnknown', 'GrantDenied']);
 
-/** A fresh memory, with the back-off that an earlier process wrote into the status. */
-export function recall(object: AWSAssumeRole): Memory {
+/** A fresh memory at `now`, with the back-off that an earlier process wrote into the status. */
+export function recall(object: AWSAssumeRole, now: number): Memory {
   const { lastHandledRefreshRequest, lastAttemptAt } = object.status ?? {};
   return {
     uid: uidOf(object),
-    failure: recalledFailure(object),
+    failure: recalledFailure(object, now),
     repairs: { count: 0, lastAt: undefined },
     triedRequest: undefined,
     // Perhaps another attempt was the last; a request then waits a little, but never comes too often.
-    triedRequestAt: lastHandledRefreshRequest === undefined ? undefined : parseTime(lastAttemptAt),
+    triedRequestAt: lastHandledRefreshRequest === undefined ? undefined : pastTime(lastAttemptAt, now),
     restart: undefined,
     restartTurn: undefined,
     waitingSince: undefined,
     wasLookedAt: false,
+    settled: undefined,
+    former: { removed: new Set() },
+    metadataRefused: undefined,
   };
 }
 
-function recalledFailure({ status }: AWSAssumeRole): Failure | undefined {
-  const lastAttemptAt = parseTime(status?.lastAttemptAt);
+/** Moves to `now` what lies ahead of it, after a clock was set back, or where the status of a faster one told it. */
+export function keepPast(memory: Memory, now: number): void {
+  const { failure, repairs, restart, triedRequestAt } = memory;
+  if (failure && failure.lastAttemptAt > now) memory.failure = { ...failure, lastAttemptAt: now };
+  if (repairs.lastAt !== undefined && repairs.lastAt > now) memory.repairs = { ...repairs, lastAt: now };
+  if (triedRequestAt !== undefined && triedRequestAt > now) memory.triedRequestAt = now;
+  if (restart?.at !== undefined && restart.at > now)
+    memory.restart = { ...restart, at: now, retryAt: restart.retryAt && now };
+}
+
+function recalledFailure({ status }: AWSAssumeRole, now: number): Failure | undefined {
+  const lastAttemptAt = pastTime(status?.lastAttemptAt, now);
   const code = status?.lastErrorCode;
   if (lastAttemptAt === undefined || code === undefined || derivedReasons.has(code)) return undefined;
   return {

@@ -9,6 +9,7 @@ import {
   type Metrics,
   type Series,
 } from '../../metrics.ts';
+import type { Drift } from './drift.ts';
 import type { SessionRecord } from './session-record.ts';
 
 /** What the series of one object tell. Times are milliseconds since 1970. */
@@ -63,7 +64,7 @@ export class VendingMetrics {
     });
     this.#drift = counter(metrics, {
       name: 'rolevend_drift_total',
-      help: 'Repairs of Secrets by what was wrong (data, missing, metadata).',
+      help: 'Secrets that were not as written, by what was wrong (data, missing, owner, session, metadata, immutable).',
       labelNames: ['what'],
     });
   }
@@ -73,7 +74,7 @@ export class VendingMetrics {
     if (seconds !== undefined) this.#duration.observe(seconds);
   }
 
-  drifted(what: 'data' | 'missing' | 'metadata'): void {
+  drifted(what: Drift): void {
     this.#drift.inc({ what });
   }
 

@@ -89,6 +89,7 @@ export function situationOf(pass: Pass, now: number): Situation {
       lastAt: memory.triedRequestAt,
     },
     repairs: memory.repairs,
+    settled: memory.settled,
   };
 }
 

@@ -30,6 +30,14 @@ export interface Situation {
   refreshRequest: RefreshRequest;
   /** Repairs of the Secret in a row and the time of the last. */
   repairs: { count: number; lastAt: number | undefined };
+  settled: Settled | undefined;
+}
+
+/** For which request this process last found the Secret good, and when a new session for it was due then. */
+export interface Settled {
+  request: RequestKey;
+  /** Milliseconds since 1970. */
+  until: number;
 }
 
 /** The annotation that asks for a refresh: its value, the one that led to a refresh last, and the one tried last. */
@@ -76,13 +84,38 @@ function isRequestOpen({ refreshRequest: { wanted, handled, tried } }: Situation
   return wanted !== undefined && wanted !== handled && wanted === tried;
 }
 
+/** What somebody else's change of the Secret asks for waits its turn, so that a tool in a loop does not drain STS. */
 function wantedIssue(situation: Situation): { reason: IssueReason; at: number } {
-  const { record, secret, repairs, now } = situation;
-  const repair = (reason: IssueReason) => ({ reason, at: (repairs.lastAt ?? 0) + repairDelay(repairs.count) });
-  if (secret === 'absent') return repair('Missing');
-  if (secret === 'edited') return repair('Drift');
-  // Who makes it anew each time it was taken over must not drain STS either.
-  if (secret === 'unowned') return repair('Adopted');
+  const { reason, at } = reasonOf(situation);
+  const isBound = repairs.has(reason)
+    ? !isAnotherRequest(situation)
+    : reason !== 'RefreshRequested' && isUndone(situation);
+  return { reason, at: isBound ? Math.max(at, repairTime(situation)) : at };
+}
+
+/** The reasons that follow from what stands, whatever was asked for. */
+const repairs: ReadonlySet<IssueReason> = new Set(['Missing', 'Drift', 'Adopted', 'Restored']);
+
+/** Before this time, milliseconds since 1970, a Secret is not put right again. */
+export function repairTime({ repairs: { count, lastAt } }: Pick<Situation, 'repairs'>): number {
+  return (lastAt ?? 0) + repairDelay(count);
+}
+
+/** Whether the request was met, and no new session is due yet: what asks for one then is a change of the Secret. */
+export function isUndone(situation: Situation): boolean {
+  const { settled, now } = situation;
+  return settled !== undefined && now < settled.until && !isAnotherRequest(situation);
+}
+
+function isAnotherRequest({ settled, ...asked }: Situation): boolean {
+  return settled !== undefined && !isSameRequest(settled.request, asked);
+}
+
+function reasonOf(situation: Situation): { reason: IssueReason; at: number } {
+  const { record, secret, now } = situation;
+  if (secret === 'absent') return { reason: 'Missing', at: now };
+  if (secret === 'edited') return { reason: 'Drift', at: now };
+  if (secret === 'unowned') return { reason: 'Adopted', at: now };
   if (secret === 'stale' || record === undefined) return { reason: 'Restored', at: now };
   if (inputChanged(situation)) return { reason: 'InputChanged', at: now };
   // An empty Secret is never good, whatever end its credential seems to have once a wrong clock is put right.

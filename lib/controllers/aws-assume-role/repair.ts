@@ -1,39 +1,80 @@
 import { annotations } from '../../api/names.ts';
 import { specHash } from '../../credentials/input-hash.ts';
 import { isNotFound, isUidMismatch } from '../../kube/errors.ts';
-import { type KubeObject, type ObjectMeta, refOf, secrets, withoutManagedFields } from '../../kube/objects.ts';
+import { type ObjectMeta, secrets } from '../../kube/objects.ts';
 import { digest } from '../../secrets/render.ts';
-import { judge, ownerUidIndex, plainData } from './inspect.ts';
-import type { Pass, VendingContext } from './pass.ts';
-import { type Secret, uidOf } from './secret.ts';
+import { isUnknown } from './ask.ts';
+import { attempt, type Refused, waitOf } from './attempt.ts';
+import { noteRepair } from './drift.ts';
+import { plainData } from './inspect.ts';
+import { keptSecret } from './kept.ts';
+import { type Pass, serverNow, type VendingContext } from './pass.ts';
+import { repairTime } from './plan.ts';
+import type { Secret } from './secret.ts';
 import { desiredMetadata, metadataDrifted } from './secret-metadata.ts';
 import { sessionAnnotations } from './session-record.ts';
+import { asLookedAt } from './write.ts';
 
 /**
  * Puts labels, annotations and owner of a good Secret right, and takes a legacy operator's Secret over. The data stay as
- * they are, so it costs no session.
+ * they are, so it costs no session. Gives the time in milliseconds until more is to do, or undefined: what somebody changes
+ * again and again waits its turn, and what the API server refuses is told, and does not keep the pass from its status.
+ *
+ * Throws as `attempt` does.
  */
-export async function repairMetadata(pass: Pass, context: VendingContext): Promise<void> {
-  const { seen, object, spec, asked, signal } = pass;
-  if (seen.state !== 'intact' || seen.meta === undefined) return;
-  // A Secret is taken over with the hash of its request, which only a known identity tells; it comes soon.
+export async function repairMetadata(pass: Pass, context: VendingContext): Promise<number | undefined> {
+  const { seen, memory } = pass;
+  const { clock } = context;
+  if (!isToRepair(pass)) {
+    memory.metadataRefused = undefined;
+    return undefined;
+  }
+  const now = serverNow(context);
+  const turnMs = isDrift(pass) ? Math.max(0, repairTime(memory) - now) : 0;
+  const waitMs = Math.max(turnMs, waitOf(memory.metadataRefused, clock) ?? 0);
+  if (waitMs === 0) {
+    memory.metadataRefused = await attempt(() => replaceMetadata(pass, context), memory.metadataRefused, clock);
+    if (memory.metadataRefused === undefined) return undefined;
+    tellRefused(pass, memory.metadataRefused, context);
+  }
+  pass.seen = { ...seen, isDrifted: true };
+  return waitMs || waitOf(memory.metadataRefused, clock);
+}
+
+function isToRepair(pass: Pass): boolean {
+  const { seen, spec, asked } = pass;
+  if (seen.state !== 'intact' || seen.meta === undefined) return false;
+  // A Secret is taken over with the hash of its request, which only a known identity and namespace tell; they come soon.
   const isTakeOver = seen.meta.annotations?.[annotations.dataSha256] === undefined;
-  if (isTakeOver && (spec.suspend || asked.obstacle?.code === 'NoIdentity')) return;
-  const own = ownAnnotations(pass);
-  if (!metadataDrifted(seen.meta, wantedMetadata(pass, seen.meta, own))) return;
+  if (isTakeOver && (spec.suspend || isUnknown(asked.obstacle))) return false;
+  return metadataDrifted(seen.meta, wantedMetadata(pass, seen.meta, ownAnnotations(pass)));
+}
+
+/** A take-over, or a change of `spec.metadata`, is no drift. */
+function isDrift({ object: { status, metadata } }: Pass): boolean {
+  return status?.secretRef !== undefined && status.observedGeneration === metadata.generation;
+}
+
+async function replaceMetadata(pass: Pass, context: VendingContext): Promise<void> {
+  const { seen, object, spec, signal } = pass;
+  const { meta, record } = seen;
+  if (meta === undefined) return;
   const ref = { namespace: object.metadata.namespace, name: spec.secretName };
   const live = seen.live ?? (await context.client.get<Secret>(secrets, ref, { signal }));
-  const { managedFields: _, ...desired } = wantedMetadata(pass, live.metadata, own);
   // The data were found good in the version that was looked at: a later one is refused and looked at anew.
-  const metadata = { ...desired, ...(seen.meta.resourceVersion && { resourceVersion: seen.meta.resourceVersion }) };
+  const current = asLookedAt(live.metadata, meta);
+  const { managedFields: _, ...metadata } = wantedMetadata(pass, current, ownAnnotations(pass));
+  // What a store keeps may lack what others have put there just as it is wanted.
+  if (!metadataDrifted(current, metadata)) return;
   const written = await context.client.replace<Secret>(secrets, { ...live, metadata }, { signal });
-  context.secrets.observe(withoutManagedFields({ apiVersion: 'v1', kind: 'Secret', metadata: written.metadata }));
-  pass.seen = { state: 'intact', meta: written.metadata, record: seen.record };
-  // A take-over, or a change of `spec.metadata`, is no drift.
-  const { secretRef, observedGeneration } = object.status ?? {};
-  if (secretRef === undefined || observedGeneration !== object.metadata.generation) return;
-  context.metrics.drifted('metadata');
-  context.announcer.repaired(object);
+  context.secrets.observe(keptSecret({ apiVersion: 'v1', kind: 'Secret', metadata: written.metadata }));
+  pass.seen = { state: 'intact', meta: written.metadata, record };
+  if (isDrift(pass)) noteRepair(pass, 'metadata', context);
+}
+
+function tellRefused({ key, object }: Pass, { error }: Refused, { log, announcer }: VendingContext): void {
+  log.warn({ object: key, error: error.message }, 'labels, annotations or owner of the Secret were not put right');
+  announcer.notRepaired(object, error.message);
 }
 
 /** A suspended object leaves its Secret alone, but `deletionPolicy` must hold whenever the object is deleted. */
@@ -56,28 +97,6 @@ function ownAnnotations({ seen, asked, object }: Pass): Record<string, string> {
   const inputHash = record.inputHash ?? (isOfSpec ? asked.request?.inputHash : undefined);
   const specSha256 = record.specSha256 ?? (isOfSpec ? specHash(object.spec) : undefined);
   return sessionAnnotations({ ...record, inputHash, specSha256 }, held);
-}
-
-/** After a change of `spec.secretName`, removes the Secrets of this object that have another name. */
-export async function removeFormer(pass: Pass, context: VendingContext): Promise<void> {
-  for (const metadata of await formerSecrets(pass, context)) {
-    const isOurs = judge(metadata, pass.object, context.objects).kind === 'ours';
-    if (!isOurs || metadata.uid === undefined || metadata.uid === pass.memory.removedFormer) continue;
-    const ref = { namespace: metadata.namespace, name: metadata.name };
-    await context.client.delete(secrets, ref, { signal: pass.signal, uid: metadata.uid }).catch(goneOrThrow);
-    pass.memory.removedFormer = metadata.uid;
-  }
-}
-
-/** Those that the cache shows, and the one of the status where a legacy operator wrote it without our label. */
-async function formerSecrets({ object, spec, signal }: Pass, context: VendingContext): Promise<ObjectMeta[]> {
-  const known = context.secrets.byIndex(ownerUidIndex, uidOf(object)).map((refreshed) => refreshed.metadata);
-  const former = known.filter(({ name }) => name !== spec.secretName);
-  const last = object.status?.secretRef?.name;
-  if (last === undefined || last === spec.secretName || former.some(({ name }) => name === last)) return former;
-  const ref = refOf({ namespace: object.metadata.namespace, name: last });
-  const secret = await context.client.get<KubeObject>(secrets, ref, { signal, metadataOnly: true }).catch(goneOrThrow);
-  return secret === undefined ? former : [...former, secret.metadata];
 }
 
 /** For requests about something that may be gone or replaced by now. */

@@ -1,18 +1,19 @@
 import { type AWSAssumeRole, awsAssumeRoles } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
-import { parseTime } from '../../clock.ts';
 import { refOfKey } from '../../kube/objects.ts';
-import { clampNote, type Obstacle } from './ask.ts';
+import { clampNote, isUnknown, type Obstacle } from './ask.ts';
 import { type Failure, nextAttemptAt } from './backoff.ts';
+import { keptObject } from './kept.ts';
 import { dueOf, handledRefresh, isCurrent, needsIssue, type Pass, serverNow, type VendingContext } from './pass.ts';
+import { pastTime } from './past.ts';
 import { goneOrThrow } from './repair.ts';
 import { restartProblem } from './restart-plan.ts';
 import { isScrubbed } from './scrub-state.ts';
 import { uidOf } from './secret.ts';
 import type { SessionRecord } from './session-record.ts';
 import { FAILURE_STATUS_MS, statusOf, statusPatch, type View } from './status.ts';
-import { isWorthAPass, keptObject } from './watch.ts';
+import { isWorthAPass } from './watch.ts';
 
 /** Writes the status that follows from what the pass knows, if it says anything new, and the Events that go with it. */
 export async function report(pass: Pass, context: VendingContext): Promise<void> {
@@ -40,7 +41,8 @@ function announce(before: AWSAssumeRole, pass: Pass, { announcer }: VendingConte
   const { object: after, seen, asked, restart } = pass;
   if (seen.blocked) announcer.refused(after, seen.blocked);
   const isDenied = after.status?.lastErrorCode === asked.obstacle?.code;
-  if (asked.obstacle && isDenied && before.status?.lastErrorCode !== asked.obstacle.code)
+  const isNews = asked.obstacle?.code !== 'NamespaceUnknown';
+  if (asked.obstacle && isNews && isDenied && before.status?.lastErrorCode !== asked.obstacle.code)
     announcer.obstructed(after, asked.obstacle);
   if (seen.record && readyReason(after) === 'Expired' && readyReason(before) !== 'Expired')
     announcer.expired(after, seen.record);
@@ -81,9 +83,9 @@ export function viewOf(pass: Pass, now: number): View {
   };
 }
 
-/** While the operator's identity is not known yet, as after its start, grants and clamps of this spec are as they were told. */
+/** While the operator's identity, or the namespace, is not known yet, as after a start, grants and clamps of this spec are as they were told. */
 function toldOf({ asked, object: { status, metadata } }: Pass): Pick<View, 'granted' | 'clamp'> {
-  if (asked.obstacle?.code !== 'NoIdentity' || status?.observedGeneration !== metadata.generation) return {};
+  if (!isUnknown(asked.obstacle) || status?.observedGeneration !== metadata.generation) return {};
   const granted = findCondition(status?.conditions, 'Granted');
   return {
     ...(granted && { granted: { allowed: granted.status === 'True', message: granted.message } }),
@@ -116,7 +118,7 @@ function toldObstacle(
   { code, message, permanent }: Obstacle,
   now: number,
 ): Pick<Failure, 'message' | 'lastAttemptAt'> | undefined {
-  const lastAttemptAt = parseTime(status?.lastAttemptAt);
+  const lastAttemptAt = pastTime(status?.lastAttemptAt, now);
   const told = findCondition(status?.conditions, 'Refreshed');
   if (status?.lastErrorCode !== code || told === undefined || lastAttemptAt === undefined) return undefined;
   const isKept = told.message === message || (!permanent && now - lastAttemptAt < FAILURE_STATUS_MS);
@@ -124,9 +126,10 @@ function toldObstacle(
 }
 
 /** The version tells our own writes, so that of a Secret still to be repaired or taken over never enters the status. */
-function secretRefOf({ seen: { state, meta, blocked }, object }: Pass): View['secretRef'] {
+function secretRefOf({ seen: { state, meta, blocked, isDrifted }, object }: Pass): View['secretRef'] {
   if (blocked || meta?.uid === undefined || meta.resourceVersion === undefined) return undefined;
-  if (state !== 'intact' || meta.annotations?.[annotations.dataSha256] === undefined) return writtenRef(object);
+  if (state !== 'intact' || isDrifted || meta.annotations?.[annotations.dataSha256] === undefined)
+    return writtenRef(object);
   return { name: meta.name, uid: meta.uid, resourceVersion: meta.resourceVersion };
 }
 

@@ -2,9 +2,9 @@ import { findCondition } from '../../api/conditions.ts';
 import { holdsRegistryToken } from '../../api/contents.ts';
 import { durationMs } from '../../api/duration.ts';
 import { annotations } from '../../api/names.ts';
-import { parseTime } from '../../clock.ts';
 import { MAX_ECR_AGE_MS, refreshWindow } from './due.ts';
 import type { Pass } from './pass.ts';
+import { pastTime } from './past.ts';
 import type { RestartProblem } from './restart-problem.ts';
 import { isScrubbed } from './scrub-state.ts';
 import type { SessionRecord } from './session-record.ts';
@@ -21,10 +21,15 @@ export function restartDigest({ spec, seen, asked }: Pass, now: number): string 
  * When workloads are to be restarted for data with this digest, in milliseconds since 1970; undefined where that was done.
  * Tries to make up for what failed do not count as restarts of their own: `retryAt` is their time.
  */
-export function restartAt(pass: Pick<Pass, 'object' | 'spec'>, digest: string, retryAt?: number): number | undefined {
+export function restartAt(
+  pass: Pick<Pass, 'object' | 'spec'>,
+  digest: string,
+  now: number,
+  retryAt?: number,
+): number | undefined {
   const { lastRestartAt, lastRestartDigest } = pass.object.status ?? {};
   if (lastRestartDigest === digest) return retryAt;
-  const last = parseTime(lastRestartAt) ?? Number.NEGATIVE_INFINITY;
+  const last = pastTime(lastRestartAt, now) ?? Number.NEGATIVE_INFINITY;
   return last + durationMs(pass.spec.rolloutRestart.minInterval);
 }
 

@@ -62,7 +62,7 @@ export class Restarter {
     if (digest === undefined) return undefined;
     const { restart: known } = pass.memory;
     const isKnown = known?.digest === digest && known.generation === pass.object.metadata.generation;
-    const at = restartAt(pass, digest, isKnown ? known.retryAt : leftRetryAt(pass, now));
+    const at = restartAt(pass, digest, now, isKnown ? known.retryAt : leftRetryAt(pass, now));
     if (at === undefined || at > now) return at === undefined ? undefined : at - now;
     const before = isKnown ? known.done : [];
     const targets = pass.spec.rolloutRestart.targets.filter((target) => !isAmong(before, target));

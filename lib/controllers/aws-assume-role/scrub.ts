@@ -1,15 +1,16 @@
 import { describeError, isAbort } from '../../errors.ts';
 import { isNamespaceTerminating } from '../../kube/errors.ts';
-import { type ObjectMeta, secrets, withoutManagedFields } from '../../kube/objects.ts';
+import { type ObjectMeta, secrets } from '../../kube/objects.ts';
 import { digest } from '../../secrets/render.ts';
 import { scrubbedData } from '../../secrets/scrub.ts';
 import { judge } from './inspect.ts';
+import { keptSecret } from './kept.ts';
 import { type Pass, serverNow, type VendingContext } from './pass.ts';
 import { isScrubbed } from './scrub-state.ts';
 import type { Secret } from './secret.ts';
 import { desiredMetadata } from './secret-metadata.ts';
 import { type SessionRecord, sessionAnnotations } from './session-record.ts';
-import { writeOnce } from './write.ts';
+import { asLookedAt, writeOnce } from './write.ts';
 
 /** When a Secret that could not be emptied is looked at again, in milliseconds. */
 const RETRY_MS = 30_000;
@@ -41,11 +42,13 @@ export async function scrub(pass: Pass, context: VendingContext): Promise<number
 
 /**
  * Whether the Secret holds, untouched, what ended. An end that is only assumed, because a legacy operator wrote the
- * Secret, may be wrong. Right after its start the operator does not know its identity yet and could not issue.
+ * Secret, may be wrong. Right after its start the operator does not know its identity yet, or a new namespace, and could not issue.
  */
 export function isToScrub({ spec, seen, asked, object }: Pass, record: SessionRecord, now: number): boolean {
   if (spec.onExpiry !== 'Scrub' || spec.suspend || seen.blocked) return false;
-  const isStarting = asked.obstacle?.code === 'NoIdentity' && object.status?.lastErrorCode !== 'NoIdentity';
+  const code = asked.obstacle?.code;
+  const isStarting =
+    code === 'NamespaceUnknown' || (code === 'NoIdentity' && object.status?.lastErrorCode !== 'NoIdentity');
   const isEnded = record.expiresAt <= now && record.assumed !== true;
   return isEnded && !isStarting && seen.state === 'intact' && !isScrubbed(seen);
 }
@@ -59,7 +62,8 @@ async function empty(
   const { client, clock, objects, log } = context;
   const { object, signal, key } = pass;
   const ref = { namespace: object.metadata.namespace ?? '', name: meta.name };
-  const { type = 'Opaque' } = await client.get<Secret>(secrets, ref, { signal });
+  const live = await client.get<Secret>(secrets, ref, { signal });
+  const { type = 'Opaque' } = live;
   // A wrong clock of this node, and no AWS to put it right, must not cost a good credential: the API server has to agree.
   const leftMs = record.expiresAt - (client.serverTime ?? 0);
   if (leftMs > 0) return Math.min(leftMs, RETRY_MS);
@@ -67,8 +71,9 @@ async function empty(
   const own = sessionAnnotations(record, digest(data));
   const metadata = (current: ObjectMeta | undefined) => desiredMetadata(object, current, own);
   const ownership = (found: ObjectMeta) => judge(found, object, objects);
-  const written = await writeOnce({ type, data, metadata }, meta, { ...ref, client, clock, signal, ownership });
-  context.secrets.observe(withoutManagedFields({ apiVersion: 'v1', kind: 'Secret', metadata: written.metadata }));
+  const current = asLookedAt(live.metadata, meta);
+  const written = await writeOnce({ type, data, metadata }, current, { ...ref, client, clock, signal, ownership });
+  context.secrets.observe(keptSecret(written));
   pass.seen = { state: 'intact', meta: written.metadata, record };
   log.warn({ object: key }, 'the ended credential was removed from its Secret');
   return undefined;

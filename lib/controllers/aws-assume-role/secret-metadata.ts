@@ -13,7 +13,7 @@ export function desiredMetadata(
   current: ObjectMeta | undefined,
   own: Record<string, string>,
 ): ObjectMeta {
-  const copied = parseCopied(current?.annotations?.[annotations.copiedMetadata]);
+  const copied = copiedKeys(current);
   const wanted = { labels: object.spec.metadata?.labels ?? {}, annotations: object.spec.metadata?.annotations ?? {} };
   const keep = (map: Record<string, string> | undefined, dropped: string[]) =>
     Object.fromEntries(Object.entries(map ?? {}).filter(([key]) => !dropped.includes(key)));
@@ -58,10 +58,12 @@ function copiedAnnotation(labels: string[], keys: string[]): Record<string, stri
   return { [annotations.copiedMetadata]: JSON.stringify({ labels: labels.sort(), annotations: keys.sort() }) };
 }
 
-function parseCopied(text: string | undefined): { labels: string[]; annotations: string[] } {
+/** The keys that were copied from `spec.metadata`, as the Secret notes them; none where it notes nothing that can be read. */
+export function copiedKeys(meta: ObjectMeta | undefined): { labels: string[]; annotations: string[] } {
   const strings = (value: unknown) => (Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []);
   try {
-    const value = JSON.parse(text ?? '{}') as { labels?: unknown; annotations?: unknown };
+    const text = meta?.annotations?.[annotations.copiedMetadata] ?? '{}';
+    const value = JSON.parse(text) as { labels?: unknown; annotations?: unknown };
     return { labels: strings(value.labels), annotations: strings(value.annotations) };
   } catch {
     return { labels: [], annotations: [] };

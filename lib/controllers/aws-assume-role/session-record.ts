@@ -3,6 +3,7 @@ import { annotations } from '../../api/names.ts';
 import { parseTime, rfc3339 } from '../../clock.ts';
 import type { ObjectMeta } from '../../kube/objects.ts';
 import type { Lifetime } from './due.ts';
+import { pastTime } from './past.ts';
 
 /** What a Secret says about the session it holds. */
 export interface SessionRecord extends Lifetime {
@@ -60,11 +61,11 @@ function parseSession(text: string | undefined): Partial<SessionRecord> {
 
 /**
  * The session of a Secret that a legacy operator wrote: issued at the last change of `Ready` to True that the status
- * tells, for the duration that the spec asks for. Undefined where the status tells none.
+ * tells, for the duration that the spec asks for. Undefined where the status tells none before `now`, milliseconds since 1970.
  */
-export function assumedRecord(object: AWSAssumeRole, durationSeconds: number): SessionRecord | undefined {
+export function assumedRecord(object: AWSAssumeRole, durationSeconds: number, now: number): SessionRecord | undefined {
   const ready = (object.status?.conditions ?? []).filter((c) => c.type === 'Ready' && c.status === 'True');
-  const times = ready.map((c) => parseTime(c.lastTransitionTime)).filter((time) => time !== undefined);
+  const times = ready.map((c) => pastTime(c.lastTransitionTime, now)).filter((time) => time !== undefined);
   if (times.length === 0) return undefined;
   const issuedAt = Math.max(...times);
   return { issuedAt, expiresAt: issuedAt + durationSeconds * 1000, assumed: true };

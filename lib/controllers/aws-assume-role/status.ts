@@ -214,7 +214,7 @@ function onlyTexts(patch: object, before: AWSAssumeRoleStatus | undefined, after
 }
 
 function isRecent(before: AWSAssumeRoleStatus | undefined, after: AWSAssumeRoleStatus): boolean {
-  return (parseTime(after.lastAttemptAt) ?? 0) - (parseTime(before?.lastAttemptAt) ?? 0) < FAILURE_STATUS_MS;
+  return Math.abs((parseTime(after.lastAttemptAt) ?? 0) - (parseTime(before?.lastAttemptAt) ?? 0)) < FAILURE_STATUS_MS;
 }
 
 /** In a merge patch an object keeps keys that are not named, so keys that went away are named with null. */

@@ -1,24 +1,23 @@
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
-import { parseTime } from '../../clock.ts';
 import type { ObjectMeta } from '../../kube/objects.ts';
+import { MAX_AHEAD_MS, pastTime } from './past.ts';
 import { recordOf, type SessionRecord } from './session-record.ts';
 
 /** Longest life that AWS grants, in milliseconds. */
 const MAX_LIFE_MS = 12 * 3600_000;
-/** How far ahead of our time, in milliseconds, a session may have been issued. */
-const MAX_AHEAD_MS = 300_000;
 
 /**
  * The session that a Secret of ours holds, or undefined where nothing tells it. Anybody who may edit the Secret may edit
  * its annotations. So the status wins where both speak of the same session, and where the annotations cannot be ours:
  * incomplete, of the future, or of a life that AWS does not grant. Annotations of another session than the status tells
- * count otherwise: the operator may have been killed before it wrote the status. `now` is in milliseconds since 1970.
+ * count otherwise: the operator may have been killed before it wrote the status. A status of the future, or of such a life,
+ * tells nothing either. `now` is in milliseconds since 1970.
  */
 export function trustedRecord(meta: ObjectMeta, object: AWSAssumeRole, now: number): SessionRecord | undefined {
   const noted = recordOf(meta);
-  const told = toldRecord(meta, object);
+  const told = toldRecord(meta, object, now);
   if (noted && told && noted.accessKeyId === told.accessKeyId) {
     return { ...noted, issuedAt: told.issuedAt, expiresAt: told.expiresAt };
   }
@@ -31,10 +30,11 @@ function isBelievable({ accessKeyId, assumed, issuedAt, expiresAt }: SessionReco
 }
 
 /** The session that the status tells, if it is of this very Secret. */
-function toldRecord(meta: ObjectMeta, { status = {} }: AWSAssumeRole): SessionRecord | undefined {
-  const issuedAt = parseTime(status.issuedAt);
-  const expiresAt = parseTime(status.expiresAt);
+function toldRecord(meta: ObjectMeta, { status = {} }: AWSAssumeRole, now: number): SessionRecord | undefined {
+  const issuedAt = pastTime(status.issuedAt, now);
+  const expiresAt = pastTime(status.expiresAt, now + MAX_LIFE_MS);
   if (issuedAt === undefined || expiresAt === undefined || status.secretRef?.uid !== meta.uid) return undefined;
+  if (expiresAt <= issuedAt || expiresAt - issuedAt > MAX_LIFE_MS) return undefined;
   const { assumedRoleArn, accessKeyId, packedPolicySizePercent, lastRequestId } = status;
   const refreshed = findCondition(status.conditions, 'Refreshed');
   const isLast = refreshed?.status === 'True';

@@ -1,9 +1,9 @@
-import type { AWSAssumeRole, AWSAssumeRoleSpec } from '../../api/aws-assume-role.ts';
+import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
 import { matchNamespace } from '../../credentials/grants.ts';
-import { isDeleting, type KubeObject, keyOf, withoutManagedFields } from '../../kube/objects.ts';
+import { isDeleting, type KubeObject, keyOf } from '../../kube/objects.ts';
 import { type Change, Store } from '../../kube/store.ts';
-import { ownerUidIndex, secretNameIndex, uidIndex } from './inspect.ts';
+import { inNamespace, ownerUidIndex, secretNameIndex, uidIndex } from './inspect.ts';
 import { ownerNames, ownerUids } from './ownership.ts';
 
 /** Finds the objects of a namespace. */
@@ -13,25 +13,17 @@ const namespaceIndex = 'namespace';
 export function objectStore(): Store<AWSAssumeRole> {
   return new Store<AWSAssumeRole>({
     indexes: {
-      [uidIndex]: ({ metadata }) => (metadata.uid === undefined ? [] : [metadata.uid]),
-      [secretNameIndex]: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.secretName}`],
+      [uidIndex]: ({ metadata }) => (metadata.uid === undefined ? [] : [inNamespace(metadata.namespace, metadata.uid)]),
+      [secretNameIndex]: ({ metadata, spec }) => [inNamespace(metadata.namespace, spec.secretName)],
       [namespaceIndex]: ({ metadata }) => [metadata.namespace ?? ''],
     },
   });
 }
 
-/**
- * What the store keeps of an object. One that was stored before our definition may have no spec at all; it counts as an
- * empty one, which is refused.
- */
-export function keptObject(object: AWSAssumeRole): AWSAssumeRole {
-  const isThere = typeof object.spec === 'object' && object.spec !== null;
-  return withoutManagedFields(isThere ? object : { ...object, spec: {} as AWSAssumeRoleSpec });
-}
-
 /** The store of the Secrets that carry our label, metadata only. */
 export function secretStore(): Store<KubeObject> {
-  return new Store<KubeObject>({ indexes: { [ownerUidIndex]: ({ metadata }) => ownerUids(metadata) } });
+  const owners = ({ metadata }: KubeObject) => ownerUids(metadata).map((uid) => inNamespace(metadata.namespace, uid));
+  return new Store<KubeObject>({ indexes: { [ownerUidIndex]: owners } });
 }
 
 /**
@@ -105,5 +97,5 @@ function memoized<T>(work: (text: string) => T): (text: string) => T {
 }
 
 function namersOf(namespace: string | undefined, secretName: string, objects: Store<AWSAssumeRole>): string[] {
-  return objects.byIndex(secretNameIndex, `${namespace ?? ''}/${secretName}`).map(keyOf);
+  return objects.byIndex(secretNameIndex, inNamespace(namespace, secretName)).map(keyOf);
 }

@@ -44,19 +44,19 @@ const FIRST_WAIT_MS = 250;
  * Writes the Secret and gives back what the API server made of it. A create that meets a Secret reads it and decides by
  * owner; a replacement that meets a newer version reads and repeats; a change that the API server forbids (another
  * type, an immutable Secret) becomes a delete of exactly that Secret and a create. Passing trouble is sat out here,
- * because the session in hand would be lost with the pass. `known` is the metadata that the pass has seen.
+ * because the session in hand would be lost with the pass. `known` are the metadata that the pass has seen; `unread` where
+ * a Secret stands of which it has only what a store keeps, without the labels and annotations of others.
  *
  * Throws `ForeignSecretError` where it turns out to belong to somebody else, else the last `KubeError`.
  */
 export async function writeSecret(
   desired: DesiredSecret,
-  known: ObjectMeta | undefined,
+  known: ObjectMeta | 'unread' | undefined,
   o: WriteOptions,
 ): Promise<Secret> {
-  let current = known;
   for (let attempt = 1; ; attempt++) {
     try {
-      if (attempt > 1) current = await readOwn(o);
+      const current = attempt > 1 || known === 'unread' ? await readOwn(o) : known;
       return await writeOnce(desired, current, o);
     } catch (error) {
       if (attempt === ATTEMPTS || !isWorthRepeating(error)) throw error;
@@ -118,6 +118,14 @@ async function recreate(desired: DesiredSecret, current: ObjectMeta, o: WriteOpt
 export function ending(ref: ObjectRef): RolevendError {
   const message = `Secret ${keyOf(ref)} has to be replaced, but finalizers keep the old one; remove them from its metadata.finalizers`;
   return new RolevendError(message, { code: 'SecretEnding', consequence: 'retry' });
+}
+
+/**
+ * Whole metadata with identity and version of those that were looked at, so that a Secret which has changed since is refused
+ * and looked at anew.
+ */
+export function asLookedAt(whole: ObjectMeta, { uid, resourceVersion }: ObjectMeta): ObjectMeta {
+  return { ...whole, ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) };
 }
 
 /** The Secret's metadata as they stand, where it is ours to write; undefined where there is none. */

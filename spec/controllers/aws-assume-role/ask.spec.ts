@@ -120,6 +120,35 @@ describe('what an object asks for', () => {
     expect(asked(named, { grants: [] })).toMatchObject({ roleArn: ROLE, granted: { allowed: true } });
   });
 
+  describe('in a namespace that is not known yet', () => {
+    const unknown = { namespaceLabels: undefined };
+    const byLabel = grant({ namespaces: { selector: { matchLabels: { team: 'a' } } } });
+    const waits = {
+      code: 'NamespaceUnknown',
+      message: 'the labels of namespace team are not known yet, and grants select by them',
+      permanent: false,
+    };
+
+    it('waits for its labels, whether a grant that selects by them might allow it or restrict it', () => {
+      expect(asked(role(), { ...unknown, grants: [byLabel] })).toEqual({ roleArn: ROLE, obstacle: waits });
+      expect(asked(role(), { ...unknown, grants: [grant(), byLabel] }).obstacle).toEqual(waits);
+      expect(asked(ofAccount, { ...unknown, grants: [byLabel] }).obstacle).toEqual(waits);
+    });
+
+    it('does not wait where no grant selects by labels', () => {
+      expect(asked(role(), unknown).request).toBeDefined();
+      expect(asked(role(), { ...unknown, grants: [] }).obstacle).toMatchObject({
+        code: 'GrantDenied',
+        permanent: true,
+      });
+    });
+
+    it('is told first what is wrong with its spec', () => {
+      const wrong = role({ spec: { roleName: '/x' } });
+      expect(asked(wrong, { ...unknown, grants: [byLabel] }).obstacle).toMatchObject({ code: 'InvalidSpec' });
+    });
+  });
+
   it('works for an object without a namespace', () => {
     expect(asked({ ...role(), metadata: { name: 'app' } }).request).toMatchObject({ namespace: '' });
   });

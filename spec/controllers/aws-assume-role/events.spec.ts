@@ -5,6 +5,19 @@ import type { EventRecorder } from '../../../lib/kube/events.ts';
 import { role, T0 } from './fixtures.ts';
 
 test.each([
+  [1, 'the Secret was edited; it holds a new credential now'],
+  [
+    3,
+    'the Secret was edited; it holds a new credential now; it is changed again and again (3 times in a row), so each repair comes later than the one before',
+  ],
+])('an Event of repair %d in a row says what was wrong', (count, message) => {
+  const told: unknown[] = [];
+  const recorder = { record: (_, ...rest) => void told.push(rest) } as Pick<EventRecorder, 'record'> as EventRecorder;
+  new Announcer(recorder).repaired(role(), 'data', count);
+  expect(told).toEqual([['Normal', 'DriftRepaired', message]]);
+});
+
+test.each([
   [900, '15 minutes'],
   [3600, '1 hour'],
   [3661, '1 hour, 1 minute, 1 second'],

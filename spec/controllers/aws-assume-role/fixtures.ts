@@ -85,6 +85,7 @@ export function situation(change: Partial<Situation> = {}): Situation {
     failure: undefined,
     refreshRequest: { wanted: undefined, handled: undefined, tried: undefined, lastAt: undefined },
     repairs: { count: 0, lastAt: undefined },
+    settled: undefined,
     ...change,
   };
 }
@@ -104,6 +105,7 @@ export function secretMeta(change: Partial<ObjectMeta> = {}): ObjectMeta {
     labels: { [legacyLabel]: 'true', [managedLabel]: 'true' },
     annotations: { [annotations.owner]: 'app', [annotations.ownerUid]: 'u-app' },
     ownerReferences: [reference('u-app', { controller: true })],
+    managedFields: [{ manager: 'rolevend' }],
     ...change,
   };
 }
@@ -147,7 +149,7 @@ export function passOf({ object = role(), memory, ...change }: PassChange = {}):
     seen: { state: 'intact', meta: written(), record: session() },
     asked: requested('v1:one'),
     signal: new AbortController().signal,
-    memory: { ...recall(object), ...memory },
+    memory: { ...recall(object, T0), ...memory },
     clamps: [],
     durationSeconds: 900,
     ...change,

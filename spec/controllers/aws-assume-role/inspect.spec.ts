@@ -5,6 +5,7 @@ import { type Inspection, inspectSecret, isUntouched } from '../../../lib/contro
 import type { Secret } from '../../../lib/controllers/aws-assume-role/secret.ts';
 import { sessionAnnotations } from '../../../lib/controllers/aws-assume-role/session-record.ts';
 import { objectStore, secretStore } from '../../../lib/controllers/aws-assume-role/watch.ts';
+import { specHash } from '../../../lib/credentials/input-hash.ts';
 import type { KubeClient } from '../../../lib/kube/client.ts';
 import { KubeError } from '../../../lib/kube/errors.ts';
 import { secrets as secretResource } from '../../../lib/kube/objects.ts';
@@ -39,6 +40,7 @@ interface Scene {
   isNew?: boolean;
 }
 
+const other = (name: string, ms: number) => role({ metadata: { name, uid: `u-${name}`, creationTimestamp: at(ms) } });
 const failure = (status: number, code: string) =>
   new KubeError({ verb: 'get', resource: secretResource, ref: { name: 'creds' } }, { status, code });
 
@@ -71,8 +73,6 @@ async function inspect({
   return { seen: await inspectSecret(object, { client, objects, secrets, signal, now: T0, isNew }), reads };
 }
 
-const other = (name: string, ms: number) => role({ metadata: { name, uid: `u-${name}`, creationTimestamp: at(ms) } });
-
 describe('our own write', () => {
   it('is known without a request', async () => {
     const { seen, reads } = await inspect({ object: role({ status: known }), cached: secret() });
@@ -90,6 +90,27 @@ describe('our own write', () => {
       live: [secret(change)],
     });
     expect([seen.state, reads]).toEqual(['intact', ['whole']]);
+  });
+});
+
+describe('a status that names a Secret of somebody else', () => {
+  const bare = { annotations: {}, ownerReferences: [] };
+
+  it.each<[string, Parameters<typeof secretMeta>[0], AWSAssumeRole[], string]>([
+    ['that another object owns', { ownerReferences: [reference('u-other')] }, [other('other', 0)], 'ConflictingSecret'],
+    ['that a user made with our labels', { ...bare, managedFields: [] }, [], 'AdoptionRefused'],
+    ['that another tool wrote', { ...bare, managedFields: [{ manager: 'helm' }] }, [], 'AdoptionRefused'],
+  ])('takes none %s, also not in the very version that it tells', async (_what, change, others, reason) => {
+    const object = role({ status: known });
+    const { seen } = await inspect({ object, others, cached: secret(change), live: [secret(change)] });
+    expect([seen.state, seen.blocked?.reason]).toEqual(['absent', reason]);
+  });
+
+  it('does not keep another object from one that nobody owns', async () => {
+    const object = role({ spec: { adoption: 'IfUnowned' } });
+    const rival = { ...other('rival', 1000), status: { secretRef } };
+    const { seen } = await inspect({ object, others: [rival], live: [secret({ ...bare, managedFields: [] })] });
+    expect(seen.state).toBe('unowned');
   });
 });
 
@@ -138,6 +159,15 @@ describe('a Secret that is ours', () => {
   ])('is %s', async (_what, live, state) => {
     const { seen, reads } = await inspect({ live: [live, live] });
     expect([seen.state, seen.live, reads]).toEqual([state, live, ['meta', 'whole']]);
+  });
+
+  it.each([
+    ['made anew with another type', specHash(role().spec), 'edited'],
+    ['of another type for a former spec', 'former', 'intact'],
+  ])('%s is %s', async (_what, specSha256, state) => {
+    const annotated = { ...sessionAnnotations(session({ specSha256 }), digest(data)), ...ownerAnnotations };
+    const live = { ...secret({ annotations: annotated }), type: 'kubernetes.io/dockerconfigjson' };
+    expect((await inspect({ live: [live, live] })).seen.state).toBe(state);
   });
 
   it('without data at all is read like an empty one', async () => {

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import type { AWSAssumeRoleStatus } from '../../../lib/api/aws-assume-role.ts';
 import type { Condition } from '../../../lib/api/conditions.ts';
 import { type Failure, repairDelay } from '../../../lib/controllers/aws-assume-role/backoff.ts';
-import { recall, repaired } from '../../../lib/controllers/aws-assume-role/memory.ts';
+import { keepPast, recall, repaired } from '../../../lib/controllers/aws-assume-role/memory.ts';
 import { statusOf } from '../../../lib/controllers/aws-assume-role/status.ts';
-import { at, failed, MINUTE, role, SECOND, session, T0 } from './fixtures.ts';
+import { at, failed, HOUR, MINUTE, role, SECOND, session, T0 } from './fixtures.ts';
 
 const condition = (type: string, reason: string, message = 'because'): Condition => ({
   type,
@@ -14,12 +14,14 @@ const condition = (type: string, reason: string, message = 'because'): Condition
   message,
   lastTransitionTime: at(0),
 });
-const recalled = (status: AWSAssumeRoleStatus) => recall(role({ status })).failure;
+/** After all times of these tests. */
+const NOW = T0 + 9999 * SECOND;
+const recalled = (status: AWSAssumeRoleStatus) => recall(role({ status }), NOW).failure;
 const broken = { lastAttemptAt: at(MINUTE), lastErrorCode: 'ValidationError', observedGeneration: 2 };
 
 describe('what a fresh process knows of an object', () => {
   it('is nothing where the status tells of no failure', () => {
-    expect(recall(role())).toEqual({
+    expect(recall(role(), NOW)).toEqual({
       uid: 'u-app',
       failure: undefined,
       repairs: { count: 0, lastAt: undefined },
@@ -27,6 +29,7 @@ describe('what a fresh process knows of an object', () => {
       triedRequestAt: undefined,
       waitingSince: undefined,
       wasLookedAt: false,
+      former: { removed: new Set() },
     });
   });
 
@@ -59,6 +62,7 @@ describe('what a fresh process knows of an object', () => {
     ['a time that cannot be read', { ...broken, lastAttemptAt: 'once' }],
     ['no code', { lastAttemptAt: at(0) }],
     ['a denial by the grants', { ...broken, lastErrorCode: 'GrantDenied' }],
+    ['a namespace that was not known', { ...broken, lastErrorCode: 'NamespaceUnknown' }],
     ['a missing identity', { ...broken, lastErrorCode: 'NoIdentity' }],
     ['a bad spec', { ...broken, lastErrorCode: 'InvalidSpec' }],
   ])('is no failure with %s', (_what, status) => {
@@ -72,8 +76,8 @@ describe('what a fresh process knows of an object', () => {
 
   it('keeps two refreshes by annotation 30 s apart over a restart', () => {
     const status = { lastAttemptAt: at(MINUTE), lastHandledRefreshRequest: 'x' };
-    expect(recall(role({ status })).triedRequestAt).toBe(T0 + MINUTE);
-    expect(recall(role({ status: { lastAttemptAt: at(MINUTE) } })).triedRequestAt).toBeUndefined();
+    expect(recall(role({ status }), NOW).triedRequestAt).toBe(T0 + MINUTE);
+    expect(recall(role({ status: { lastAttemptAt: at(MINUTE) } }), NOW).triedRequestAt).toBeUndefined();
   });
 
   it('is the failure that the earlier process wrote', () => {
@@ -92,6 +96,37 @@ describe('what a fresh process knows of an object', () => {
         expect(recalled(status)).toEqual(failure);
       }),
     );
+  });
+});
+
+describe('times that lie ahead', () => {
+  it.each<[string, AWSAssumeRoleStatus]>([
+    ['of the last attempt', { ...broken, lastAttemptAt: at(24 * HOUR) }],
+    ['of the last attempt, after a request', { lastAttemptAt: at(24 * HOUR), lastHandledRefreshRequest: 'x' }],
+  ])('%s in the status count for nothing', (_what, status) => {
+    expect(recall(role({ status }), T0)).toMatchObject({ failure: undefined, triedRequestAt: undefined });
+  });
+
+  it('are moved to now, once, when a clock was set back', () => {
+    const memory = recall(role(), T0);
+    const times = { count: 3, lastAt: T0 + HOUR };
+    const restart = { digest: 'd', generation: 2, done: [], at: T0 + HOUR, retryAt: T0 + HOUR + MINUTE, failures: 1 };
+    Object.assign(memory, {
+      failure: failed({ lastAttemptAt: T0 + HOUR }),
+      repairs: times,
+      triedRequestAt: T0 + HOUR,
+      restart,
+    });
+    keepPast(memory, T0);
+    const moved = {
+      failure: failed({ lastAttemptAt: T0 }),
+      repairs: { count: 3, lastAt: T0 },
+      triedRequestAt: T0,
+      restart: { ...restart, at: T0, retryAt: T0 },
+    };
+    expect(memory).toMatchObject(moved);
+    keepPast(memory, T0 + SECOND);
+    expect(memory).toMatchObject(moved);
   });
 });
 

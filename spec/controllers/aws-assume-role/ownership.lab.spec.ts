@@ -104,6 +104,24 @@ describe('a Secret that another one owns', () => {
     expect(assumptions(app.stage, app.scene, 'plain').length).toBeLessThanOrEqual(2);
   });
 
+  test('is left alone also where a status names it as written, in its very version', async () => {
+    const { scene } = app;
+    await foreign('forged', { labels: { 'rolevend.dev/managed': 'true' } });
+    const before = await scene.secret('forged');
+    await scene.apply('forged', {});
+    await refused('forged', 'AdoptionRefused');
+    const { uid, resourceVersion } = before?.metadata ?? {};
+    const status = { conditions: null, secretRef: { name: 'forged', uid, resourceVersion } };
+    const change = ['--type', 'merge', '--patch', JSON.stringify({ status })];
+    const { code } = await scene.ns.kubectl('patch', 'aar', 'forged', '--subresource=status', ...change);
+    expect(code).toBe(0);
+    await eventually('the true status', async () => {
+      const { conditions, secretRef } = await scene.status('forged');
+      return findCondition(conditions, 'Stalled') !== undefined && secretRef === undefined;
+    });
+    expect(await scene.secret('forged')).toEqual(before);
+  });
+
   test('is left where it is when the object takes another name', async () => {
     const { scene } = app;
     await patch(scene, 'aar/labelled', { spec: { secretName: 'own' } });

@@ -67,7 +67,14 @@ describe('repairs', () => {
     ['wait 20 s after the second', { secret: 'edited', ...repaired(2, now - 19_999) }, wait(now + 1)],
     ['of a deleted Secret wait, too', { secret: 'absent', ...repaired(1, now) }, wait(now + 10_000)],
     ['of one that comes back without an owner, too', { secret: 'unowned', ...repaired(1, now) }, wait(now + 10_000)],
+    ['of one that an earlier object made, too', { secret: 'stale', ...repaired(1, now) }, wait(now + 10_000)],
+    ['of one that tells no session, too', { record: undefined, ...repaired(1, now) }, wait(now + 10_000)],
     ['do not hold a changed request back', { inputHash: 'v1:two', ...repaired(5, now) }, { issue: 'InputChanged' }],
+    [
+      'do not hold a deleted Secret back for which something else is asked now',
+      { secret: 'absent', ...repaired(5, now), settled: { until: due, request: { generation: 1 } } },
+      { issue: 'Missing' },
+    ],
     [
       'do not hold a requested refresh back',
       { secret: 'edited', ...repaired(5, now), ...request() },
@@ -75,6 +82,26 @@ describe('repairs', () => {
     ],
   ])('%s', (_what, change, expected) => {
     expect(plan(situation(change))).toEqual(expected);
+  });
+});
+
+describe('a Secret that was good for this request, and whose session is not due', () => {
+  const settled = { until: due, request: { generation: 2, inputHash: 'v1:one' } };
+  const again = { settled, repairs: { count: 1, lastAt: now } };
+  const old = session({ issuedAt: T0 - 2 * HOUR, expiresAt: T0 - HOUR });
+
+  it.each<[string, Partial<Situation>, Plan]>([
+    ['another hash', { record: session({ inputHash: 'v1:zero' }) }, wait(now + 10_000)],
+    ['an older session', { record: old }, wait(now + 10_000)],
+    ['no data', { scrubbed: true }, wait(now + 10_000)],
+  ])('is not put right at once again where it tells %s', (_what, change, expected) => {
+    expect(plan(situation({ ...change, ...again }))).toEqual(expected);
+    expect(plan(situation({ ...change, settled })).issue).toBeDefined();
+  });
+
+  it('is replaced at once where something else is asked for, or the time has come', () => {
+    expect(plan(situation({ ...again, inputHash: 'v1:two' }))).toEqual({ issue: 'InputChanged' });
+    expect(plan(situation({ ...again, now: due, repairs: { count: 9, lastAt: due } }))).toEqual({ issue: 'Due' });
   });
 });
 
@@ -227,6 +254,12 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
     lastAt: fc.option(anyTime, { nil: undefined }),
   }),
   repairs: fc.record({ count: fc.integer({ min: 0, max: 9 }), lastAt: fc.option(anyTime, { nil: undefined }) }),
+  settled: fc.option(
+    fc
+      .record({ until: anyTime, inputHash: fc.constantFrom(undefined, 'v1:one', 'v1:two') })
+      .map(({ until, inputHash }) => ({ until, request: { generation: 2, inputHash } })),
+    { nil: undefined },
+  ),
 });
 
 describe('any situation', () => {

@@ -68,6 +68,12 @@ describe('what the status follows from', () => {
     expect(view({ seen: { state: 'intact', meta: secretMeta(), record: session() } }).secretRef).toBeUndefined();
   });
 
+  it('is the version of our last write while labels, annotations or owner are still to be put right', () => {
+    const object = role({ status: { secretRef: { name: 'creds', uid: 's-1', resourceVersion: '5' } } });
+    const seen = { state: 'intact', meta: written(), record: session(), isDrifted: true } as const;
+    expect(view({ object, seen }).secretRef).toEqual({ name: 'creds', uid: 's-1', resourceVersion: '5' });
+  });
+
   it('is no reference to a Secret that is not there, not known in full or not ours', () => {
     const { uid: _, ...withoutUid } = written();
     const { resourceVersion: __, ...withoutVersion } = written();

@@ -47,7 +47,7 @@ describe('workloads are to hold the data of a Secret', () => {
 
 describe('the time of a restart', () => {
   const time = (status: AWSAssumeRoleStatus, retryAt?: number) =>
-    restartAt(passOf({ object: restarting('20m', {}, status) }), 'sha', retryAt);
+    restartAt(passOf({ object: restarting('20m', {}, status) }), 'sha', T0 + MINUTE, retryAt);
 
   it('is at once for the first one', () => {
     expect(time({})).toBe(Number.NEGATIVE_INFINITY);
@@ -61,13 +61,17 @@ describe('the time of a restart', () => {
     expect(time({ lastRestartAt: at(0), lastRestartDigest: 'sha' })).toBeUndefined();
   });
 
+  it('is at once where the status tells of one that lies ahead', () => {
+    expect(time({ lastRestartAt: at(24 * HOUR), lastRestartDigest: 'old' })).toBe(Number.NEGATIVE_INFINITY);
+  });
+
   it('is that of the next try where some of it failed', () => {
     expect(time({ lastRestartAt: at(0), lastRestartDigest: 'sha' }, T0 + 1)).toBe(T0 + 1);
   });
 
   it('by default is an hour after the last one', () => {
     const object = restarting(undefined, {}, { lastRestartAt: at(0) });
-    expect(restartAt(passOf({ object }), 'sha')).toBe(T0 + HOUR);
+    expect(restartAt(passOf({ object }), 'sha', T0)).toBe(T0 + HOUR);
   });
 });
 

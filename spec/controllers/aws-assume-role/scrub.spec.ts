@@ -24,6 +24,11 @@ const good = { state: 'intact', meta: written(), record: session() } as const;
 const isMeant = (change: PassChange = {}, record = session(), now = T0 + HOUR) =>
   isToScrub(passOf({ object, ...change }), record, now);
 
+it('the data of a Secret stay while its namespace is not known', () => {
+  const unknown = { obstacle: { code: 'NamespaceUnknown', message: 'not known', permanent: false } } as const;
+  expect(isMeant({ asked: unknown, object: { ...object, status: { lastErrorCode: 'NamespaceUnknown' } } })).toBe(false);
+});
+
 describe('the data of a Secret are removed', () => {
   it.each<[string, boolean]>([
     ['when its credential has ended', isMeant()],

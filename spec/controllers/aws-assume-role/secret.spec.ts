@@ -67,6 +67,16 @@ describe('to whom a Secret belongs', () => {
       { ...earlier, ownerReferences: [reference('u-dead'), reference('u-other')] },
       { kind: 'conflict', owner: 'other' },
     ],
+    [
+      'a dead object by reference, and this one by annotation',
+      { ownerReferences: [reference('u-dead')] },
+      { kind: 'ours' },
+    ],
+    [
+      'a dead object by reference, and another living one by annotation',
+      { ownerReferences: [reference('u-dead')], annotations: { [annotations.ownerUid]: 'u-other' } },
+      { kind: 'conflict', owner: 'other' },
+    ],
     ['an earlier object of this name', earlier, { kind: 'stale' }],
     ['an earlier object of this name under Retain', { ...earlier, ownerReferences: [] }, { kind: 'stale' }],
     [
@@ -114,7 +124,7 @@ describe('to whom a Secret belongs', () => {
   });
 
   it('is without an owner where there is only a name', () => {
-    expect(ownershipOf({ name: 'creds' }, role(), () => undefined)).toEqual({ kind: 'unowned' });
+    expect(ownershipOf({ name: 'creds', namespace: 'team' }, role(), () => undefined)).toEqual({ kind: 'unowned' });
   });
 
   it('follows from the status where nobody is named any more', () => {
@@ -132,6 +142,33 @@ describe('to whom a Secret belongs', () => {
     });
   });
 
+  it('does not follow from the status alone, which may be forged', () => {
+    const named = (change: Partial<ObjectMeta>) =>
+      ownershipOf(
+        secretMeta(change),
+        role({ status: { secretRef: { name: 'creds', uid: 's-1' } } }),
+        (uid) => living[uid],
+      );
+    const bare = { labels: {}, annotations: {}, ownerReferences: [] };
+    expect(named({ ...bare, managedFields: [] })).toEqual({ kind: 'unowned' });
+    expect(named({ ...bare, managedFields: [{ manager: 'kubectl' }] })).toEqual({ kind: 'unowned' });
+    expect(named({ ...bare, ownerReferences: [deployment], managedFields: [] })).toEqual({ kind: 'foreign' });
+  });
+
+  it('is an earlier object where our own Secret names a dead one, whatever else was taken off it', () => {
+    const status = { secretRef: { name: 'creds', uid: 's-1' } };
+    const meta = secretMeta({ labels: {}, annotations: {}, ownerReferences: [reference('u-dead')] });
+    expect(ownershipOf(meta, role({ status }), (uid) => living[uid])).toEqual({ kind: 'stale' });
+  });
+
+  it('is never an object of another namespace, and no copy elsewhere waits for the owner that it names', () => {
+    const elsewhere = { namespace: 'elsewhere' };
+    const restored = role({ metadata: { ...elsewhere, uid: 'u-new' } });
+    const nobody = () => undefined;
+    expect(judge(elsewhere)).toEqual({ kind: 'foreign' });
+    expect(ownershipOf(secretMeta({ ...elsewhere, ownerReferences: [] }), restored, nobody)).toEqual({ kind: 'stale' });
+  });
+
   it('is never ours without our uid', () => {
     const anyUid = fc.constantFrom('u-other', 'u-dead', 'u-more');
     fc.assert(
@@ -145,11 +182,9 @@ describe('to whom a Secret belongs', () => {
 });
 
 describe('the owners that a Secret names', () => {
-  it('are the references of our kind, or else the annotation', () => {
-    expect(ownerUids(secretMeta({ ownerReferences: [deployment, reference('u-1'), reference('u-2')] }))).toEqual([
-      'u-1',
-      'u-2',
-    ]);
+  it('are the references of our kind and the annotation, each once', () => {
+    const ownerReferences = [deployment, reference('u-1'), reference('u-app')];
+    expect(ownerUids(secretMeta({ ownerReferences }))).toEqual(['u-1', 'u-app']);
     expect(ownerUids(secretMeta({ ownerReferences: [deployment] }))).toEqual(['u-app']);
     expect(ownerUids({ name: 'creds' })).toEqual([]);
   });
@@ -241,7 +276,8 @@ describe("the session of a legacy operator's Secret", () => {
     message: 'm',
     lastTransitionTime: time,
   });
-  const assumed = (conditions?: Condition[]) => assumedRecord(role({ status: conditions ? { conditions } : {} }), 900);
+  const assumed = (conditions?: Condition[]) =>
+    assumedRecord(role({ status: conditions ? { conditions } : {} }), 900, T0 + 2 * HOUR);
 
   it('began at the last change to Ready and lasts as long as the spec asks for', () => {
     const history = [
@@ -251,6 +287,7 @@ describe("the session of a legacy operator's Secret", () => {
       condition('Other', 'True', at(3 * HOUR)),
       condition('Ready', 'True', at(MINUTE)),
       condition('Ready', 'True', 'once'),
+      condition('Ready', 'True', at(48 * HOUR)),
     ];
     expect(assumed(history)).toEqual({ issuedAt: T0 + HOUR, expiresAt: T0 + HOUR + 900 * SECOND, assumed: true });
   });
@@ -260,12 +297,13 @@ describe("the session of a legacy operator's Secret", () => {
     ['no condition', []],
     ['no time that can be read', [condition('Ready', 'True', 'once')]],
     ['no Ready that is True', [condition('Ready', 'False', at(0))]],
+    ['a time that lies ahead', [condition('Ready', 'True', at(24 * HOUR))]],
   ])('is unknown with %s', (_what, conditions) => {
     expect(assumed(conditions)).toBeUndefined();
   });
 
   it('is unknown where the object has no status', () => {
-    expect(assumedRecord(role(), 900)).toBeUndefined();
+    expect(assumedRecord(role(), 900, T0)).toBeUndefined();
   });
 });
 

@@ -181,7 +181,8 @@ describe('the passes that a change of a RoleGrant asks for at once', () => {
 
 describe('the stores', () => {
   it('find objects by uid and by the Secret that they name', () => {
-    expect(store.byIndex(uidIndex, 'u-far').map(({ metadata }) => metadata.namespace)).toEqual(['elsewhere']);
+    expect(store.byIndex(uidIndex, 'elsewhere/u-far').map(({ metadata }) => metadata.namespace)).toEqual(['elsewhere']);
+    expect(store.byIndex(uidIndex, 'team/u-far')).toEqual([]);
     expect(store.byIndex(secretNameIndex, 'team/creds').map(({ metadata }) => metadata.name)).toEqual(['app', 'rival']);
   });
 
@@ -190,10 +191,11 @@ describe('the stores', () => {
     expect(objects(bare).byIndex(secretNameIndex, '/creds')).toEqual([bare]);
   });
 
-  it('find Secrets by owner', () => {
+  it('find Secrets by owner, those of one namespace alone', () => {
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: secretMeta() };
     const secrets = secretStore();
-    secrets.replace(undefined, [secret], '9');
-    expect(secrets.byIndex(ownerUidIndex, 'u-app')).toEqual([secret]);
+    const copy = { ...secret, metadata: secretMeta({ namespace: 'elsewhere' }) };
+    secrets.replace(undefined, [secret, copy], '9');
+    expect(secrets.byIndex(ownerUidIndex, 'team/u-app')).toEqual([secret]);
   });
 });

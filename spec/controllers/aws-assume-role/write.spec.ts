@@ -92,7 +92,7 @@ interface Outcome {
 /** Writes against the script. Waits pass at once and are told. */
 async function write(
   script: Answer[],
-  known?: ObjectMeta,
+  known?: ObjectMeta | 'unread',
   signal = new AbortController().signal,
   adopted?: string,
 ): Promise<Outcome> {
@@ -126,9 +126,12 @@ const read = 'get team/creds metadata';
 const known = secretMeta();
 
 describe('the calls that lead to a written Secret', () => {
-  it.each<[string, ObjectMeta | undefined, Answer[], string[]]>([
+  it.each<[string, ObjectMeta | 'unread' | undefined, Answer[], string[]]>([
     ['none stands', undefined, [], ['create']],
     ['one stands', known, [], ['replace s-1@7']],
+    ['one stands of which not all is known', 'unread', [ours], [read, 'replace s-1@8']],
+    ['one stood of which not all is known', 'unread', [gone], [read, 'create']],
+    ['it cannot be read at first', 'unread', [down, ours], [read, read, 'replace s-1@8']],
     ['one was made meanwhile, and it is ours', undefined, [exists, ours], ['create', read, 'replace s-1@8']],
     [
       'one was made by an earlier object of this name',

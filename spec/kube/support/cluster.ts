@@ -50,7 +50,7 @@ export async function clientFor(
   const lines: Record<string, unknown>[] = [];
   const log = createLogger({ level: 'debug', destination: { write: (line) => lines.push(JSON.parse(line)) } });
   const [clock, metrics] = [options.clock ?? systemClock, createMetrics()];
-  const path = server ? await withServer(plane, kubeconfig, server) : kubeconfig;
+  const path = server ? await kubeconfigFor(plane, server, kubeconfig) : kubeconfig;
   const connection = loadConnection({ kubeconfig: path, clock, log });
   return { client: new KubeClient({ connection, clock, metrics, ...rest }), connection, metrics, clock, log, lines };
 }
@@ -75,7 +75,11 @@ export function crd(group: string, plural: string, kind: string): KubeObject & {
   };
 }
 
-async function withServer(plane: AttachedControlPlane, kubeconfig: string, server: string): Promise<string> {
+export async function kubeconfigFor(
+  plane: AttachedControlPlane,
+  server: string,
+  kubeconfig = plane.kubeconfig,
+): Promise<string> {
   const config = parse(await readFile(kubeconfig, 'utf8')) as { clusters: { cluster: { server: string } }[] };
   for (const { cluster } of config.clusters) cluster.server = server;
   const path = join(plane.dir, `${randomUUID()}.kubeconfig`);
