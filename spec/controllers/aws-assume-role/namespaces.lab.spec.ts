@@ -19,7 +19,7 @@ beforeAll(async () => {
   await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
   proxy = await startFaultProxy(stage.plane);
   const plane = { kubeconfig: await kubeconfigFor(stage.plane, proxy.url) };
-  const byLabel = { namespaces: { names: null, selector: { matchLabels: { team: name } } } };
+  const byLabel = { namespaces: { selector: { matchLabels: { team: name } } } };
   const grants = [{ ...byLabel, roles: ['arn:self:iam::self:role/*'] }];
   scene = await openTimeScene(stage, { operator: { plane, namespaces: [name] }, grants });
 });

@@ -16,8 +16,16 @@ const troubles = [
     code: 'StsUnreachable',
     says: 'got no answer from AWS (StsUnreachable, ECONNRESET). Check the network',
   },
-  { fault: 'stall', code: 'StsUnreachable', says: 'got no answer from AWS (StsUnreachable). Check the network' },
-  { fault: 'garbage', code: 'StsUnreachable', says: 'Check the network, the proxy and the Region' },
+  {
+    fault: 'stall',
+    code: 'StsUnreachable',
+    says: 'got no answer from AWS (StsUnreachable, TIMEOUT). Check the network',
+  },
+  {
+    fault: 'garbage',
+    code: 'StsUnreachable',
+    says: 'got no answer from AWS (StsUnreachable, HTTP 200, text/html). Something on the way answered',
+  },
   { fault: '5xx', code: 'InternalFailure', says: 'It is tried again.' },
   { fault: 'ServiceUnavailable', code: 'ServiceUnavailable', says: 'It is tried again.' },
   { fault: 'Throttling', code: 'Throttling', says: 'AWS asks for fewer requests' },
