@@ -101,6 +101,37 @@ test.each(['onHead', 'the taker'])('an exchange ends with what %s throws, and it
   await eventually('the connection to have been cut', () => cut === 1);
 });
 
+test.each([
+  ['says its size', { 'content-length': '1025' }, 0],
+  ['does not', {}, 1_025],
+])('an answer that is too large and %s ends, and its connection with it', async (_what, headers, bytes) => {
+  const taken: number[] = [];
+  answer = (response) => {
+    response.writeHead(200, headers);
+    response.write('x'.repeat(bytes || 1));
+  };
+  const onHead: Hooks['onHead'] = () => (chunk) => taken.push(chunk.length);
+  expect(await outcome(ask('/', undefined, { onHead, mostBytes: () => 1_024 }))).toBe('AnswerTooLarge');
+  expect(taken).toEqual([]);
+  await eventually('the connection to have been cut', () => cut === 1);
+});
+
+test('an answer may be as large as it may, by its head', async () => {
+  answer = (response) => response.end('x'.repeat(1_024));
+  const mostBytes: Hooks['mostBytes'] = ({ statusCode }) => (statusCode === 200 ? 1_024 : 0);
+  expect(await outcome(ask('/', undefined, { mostBytes }))).toBe(`200 ${'x'.repeat(1_024)}`);
+});
+
+test('that an answer is too large says whose it was and what was the most', async () => {
+  answer = (response) => response.end('x'.repeat(3_000_000));
+  const { port } = server.address() as AddressInfo;
+  const most = (bytes: number) => ask('/', undefined, { mostBytes: () => bytes }).catch(String);
+  expect([await most(2_048), await most(2 * 1_048_576)]).toEqual([
+    `TooLarge: the answer of http://127.0.0.1:${port} is larger than 2 KiB`,
+    `TooLarge: the answer of http://127.0.0.1:${port} is larger than 2 MiB`,
+  ]);
+});
+
 test('an exchange that may not start is not sent', async () => {
   const mayStart = () => {
     throw new Error('the term is over');

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Session } from '../api/credentials.ts';
 
 /** How this process reaches AWS. Endpoints are the operator's setting, never an object's. */
@@ -10,8 +11,13 @@ export interface AwsOptions {
   provider?: CredentialProvider | undefined;
   /** Variables such as `HTTPS_PROXY` and `NO_PROXY` that hold for every AWS call. Default: no proxy. */
   proxyEnv?: Record<string, string | undefined> | undefined;
-  /** PEM certificates to trust instead of the public authorities (`AWS_CA_BUNDLE`). Default: the public ones. */
-  ca?: string | undefined;
+  /**
+   * PEM certificates to trust instead of the public authorities (`AWS_CA_BUNDLE`), or what gives those of now: it is asked
+   * before each request, and another text holds for the connections that are opened from then on. Default: the public ones.
+   */
+  ca?: string | (() => string) | undefined;
+  /** Looks the names of endpoints and proxies up. Default: `getaddrinfo`. */
+  lookup?: LookupFunction | undefined;
   /** Most milliseconds to a connection. Default 3,000. */
   connectTimeoutMs?: number | undefined;
   /** Most milliseconds for a whole call. Default 20,000. */

@@ -18,8 +18,18 @@ function silent(network: string | undefined): string {
     return 'The proxy of HTTPS_PROXY refused the connection: check its address, user and password, and what it lets through.';
   if (network !== undefined && /CERT|UNABLE_TO_(GET|VERIFY)/.test(network))
     return 'The certificate of the other side is not trusted: where a proxy or an endpoint has an authority of its own, name a PEM file with it in AWS_CA_BUNDLE.';
-  return 'Check the network, the proxy and the Region.';
+  return byNetwork[network ?? ''] ?? 'Check the network, the proxy and the Region.';
 }
+
+const byNetwork: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'No name server knows the host: check the Region, the endpoint and, behind a proxy, HTTPS_PROXY.',
+  EAI_AGAIN:
+    'No name server could tell where the host is: check the DNS of the cluster, its NetworkPolicies and the Region.',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE:
+    'What answered is not AWS, since it sent more than 1 MiB: check the proxy and the endpoint.',
+  UND_ERR_HEADERS_OVERFLOW:
+    'What answered is not AWS, since the head of its answer has no end: check the proxy and the endpoint.',
+};
 
 function answered(status: number): string {
   const who = 'Something on the way answered in place of AWS';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import type { AwsOptions } from '../aws/options.ts';
 import { systemClock } from '../clock.ts';
 import { ConfigError, type ControllerConfig, environment, type GivenFlags, readControllerConfig } from '../config.ts';
 import { describeError, RolevendError } from '../errors.ts';
@@ -8,6 +9,7 @@ import { type Connection, loadConnection } from '../kube/connection.ts';
 import { type HttpServer, type ServeOptions, serve } from '../kube/http.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
+import { Lookup } from '../net/lookup.ts';
 import { keepHeapSmall } from './heap.ts';
 import { awsNetwork } from './network.ts';
 import { Operator } from './operator.ts';
@@ -41,7 +43,7 @@ export async function controllerCommand(given: GivenFlags, problems: readonly st
 interface Surroundings {
   connection: Connection;
   /** The way to AWS. */
-  network: ReturnType<typeof awsNetwork>;
+  network: Omit<AwsOptions, 'region'>;
   servers: HttpServer[];
   metrics: Metrics;
   /** What the probes ask; filled in once it is there. */
@@ -56,18 +58,14 @@ interface Probed {
 async function open(values: Partial<ControllerConfig>, problems: string[], log: Logger): Promise<Surroundings> {
   const metrics = createMetrics();
   const probed: Probed = {};
+  const by = { clock: systemClock, log };
+  const { forSockets: lookup } = new Lookup(by);
   const connect = () =>
-    loadConnection({
-      kubeconfig: values.kubeconfig,
-      inCluster: inClusterAddress(),
-      clock: systemClock,
-      log,
-      environment,
-    });
+    loadConnection({ ...by, kubeconfig: values.kubeconfig, inCluster: inClusterAddress(), lookup, environment });
   // A path that was not accepted is one problem, not two.
   const isRefused = problems.some((problem) => problem.includes('--kubeconfig'));
   const connection = isRefused ? undefined : await orNote(problems, connect);
-  const network = await orNote(problems, () => awsNetwork(environment));
+  const network = await orNote(problems, () => ({ ...awsNetwork(environment, by), lookup }));
   const servers = await serveAll(values, probed, metrics, problems);
   if (connection === undefined || network === undefined || problems.length > 0) throw new ConfigError(problems);
   return { connection, network, servers, metrics, probed };

@@ -1,7 +1,10 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { AwsOptions } from '../aws/options.ts';
+import type { Clock } from '../clock.ts';
 import { ConfigError } from '../config.ts';
+import { RolevendError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { FileCopy } from '../net/file-copy.ts';
+import { certificatesOf } from '../net/pem.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -9,14 +12,16 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 const ENDPOINT = /^AWS_ENDPOINT_URL(_[A-Z0-9_]+)?$/;
 const SWITCHES = ['AWS_USE_FIPS_ENDPOINT', 'AWS_USE_DUALSTACK_ENDPOINT'];
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
  * What the environment says about the way to AWS. Endpoints and switches are read by the AWS SDK itself; here they are
- * only judged, because it would complain at the first request.
+ * only judged, because it would complain at the first request. The file of `AWS_CA_BUNDLE` is read again when it changes.
  * @throws ConfigError that names every variable that is not accepted; never a value, which may hold a password
  */
-export function awsNetwork(env: Environment): Pick<AwsOptions, 'proxyEnv' | 'ca'> {
+export function awsNetwork(
+  env: Environment,
+  by: { clock: Clock; log: Logger },
+): Pick<AwsOptions, 'proxyEnv'> & { ca: (() => string) | undefined } {
   const problems = [
     ...refused(env, PROXIES, isHttpUrl, 'the URL of a proxy, as http://proxy.example.com:3128'),
     ...refused(
@@ -27,7 +32,7 @@ export function awsNetwork(env: Environment): Pick<AwsOptions, 'proxyEnv' | 'ca'
     ),
     ...refused(env, SWITCHES, (value) => value === 'true' || value === 'false', 'true or false'),
   ];
-  const ca = caBundle(env['AWS_CA_BUNDLE'], problems);
+  const ca = caBundle(env['AWS_CA_BUNDLE'], problems, by);
   if (problems.length > 0) throw new ConfigError(problems);
   return { proxyEnv: env, ca };
 }
@@ -54,18 +59,18 @@ function isHttpUrl(value: string): boolean {
   }
 }
 
-function caBundle(path: string | undefined, problems: string[]): string | undefined {
+function caBundle(
+  path: string | undefined,
+  problems: string[],
+  by: { clock: Clock; log: Logger },
+): (() => string) | undefined {
   if (path === undefined || path === '') return undefined;
   try {
-    const text = readFileSync(path, 'utf8');
-    const certificates = text.match(CERTIFICATE) ?? [];
-    for (const certificate of certificates) new X509Certificate(certificate);
-    if (certificates.length > 0) return text;
-    problems.push(`AWS_CA_BUNDLE: "${path}" holds no certificate; give the path of a PEM file`);
+    const file = new FileCopy({ ...by, path, parse: certificatesOf });
+    return () => file.value;
   } catch (error) {
-    const isRead = (error as { code?: string }).code?.startsWith('ERR_');
-    const problem = isRead ? `"${path}" holds a certificate that cannot be read` : `cannot read "${path}"`;
+    const problem = error instanceof RolevendError ? `"${path}" ${error.message}` : `cannot read "${path}"`;
     problems.push(`AWS_CA_BUNDLE: ${problem}; give the path of a PEM file`);
+    return undefined;
   }
-  return undefined;
 }

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { Agent, type Dispatcher } from 'undici';
 import { type Clock, orAborted } from '../clock.ts';
@@ -6,6 +8,7 @@ import { describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type ExecCredential, ExecCredentials } from './exec-credentials.ts';
 import { type ClusterConfig, invalidConfig, readKubeconfig, readMaterial } from './kubeconfig.ts';
+import { contextOf, type Tls, TlsFiles } from './tls.ts';
 
 /** The way to one API server and the login there. Several may live in one process. */
 export interface Connection {
@@ -53,17 +56,21 @@ export interface ConnectionOptions {
   inCluster?: InCluster | undefined;
   clock: Clock;
   log: Logger;
+  /** Looks the API server's name up. Default: `getaddrinfo`. */
+  lookup?: LookupFunction | undefined;
   /** The environment that credential plugins of the kubeconfig start with, usually the process's. Default: empty. */
   environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Files with tokens and certificates are replaced at any time; they are read anew after so long, as in client-go. */
+/** A file with a token is replaced at any time; it is read anew after so long, as in client-go. */
 const rereadMs = 60_000;
 const connectTimeoutMs = 5_000;
 /** Shorter than the 90 s of the API server, so that no request is sent on a connection that it just closes. */
 const keepAliveMs = 30_000;
 /** More requests than these wait for one of them to end. */
 const maxConnections = 64;
+/** Most bytes of the head of an answer. */
+const mostHeadBytes = 16_384;
 const serviceAccountFiles = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** Throws `InvalidConfig`, with the path and the fix, when there is no API server to be found in what is given. */
@@ -85,14 +92,6 @@ function inClusterConfig(place: InCluster | undefined): ClusterConfig {
   return { server: `https://${host}:${place.port}`, ca: { file: caFile }, token: { file: tokenFile }, insecure: false };
 }
 
-interface Tls {
-  ca?: string;
-  cert?: string;
-  key?: string;
-  servername?: string;
-  rejectUnauthorized: boolean;
-}
-
 class ClusterConnection implements Connection {
   readonly server: string;
   readonly #config: ClusterConfig;
@@ -101,9 +100,11 @@ class ClusterConnection implements Connection {
   /** Also those that are being replaced and still serve what was sent on them. */
   readonly #agents = new Set<Agent>();
   #current: Record<Purpose, Agent>;
+  readonly #tls: TlsFiles;
   /** What the connections of now were opened with. */
-  #tls: Tls;
-  #files: { tls: Tls; token?: string };
+  #used: Tls;
+  #context: SecureContext;
+  #token: string | undefined;
   #readAt: number;
   #openedAt: number;
 
@@ -113,10 +114,12 @@ class ClusterConnection implements Connection {
     this.#config = config;
     this.#options = options;
     this.#plugin = config.exec && new ExecCredentials({ exec: config.exec, clock, log, environment });
-    this.#files = readFiles(config);
+    this.#tls = new TlsFiles(config, options);
+    this.#token = readToken(config);
     this.#readAt = clock.monotonic();
     this.#openedAt = this.#readAt;
-    this.#tls = this.#files.tls;
+    this.#used = this.#tls.current;
+    this.#context = contextOf(this.#used);
     this.#current = this.#open(purposes) as Record<Purpose, Agent>;
   }
 
@@ -127,14 +130,15 @@ class ClusterConnection implements Connection {
   async headers(signal: AbortSignal): Promise<Record<string, string>> {
     if (this.#options.clock.monotonic() - this.#readAt >= rereadMs) this.#reread();
     const given = this.#plugin && (await orAborted(this.#plugin.current(), signal));
-    this.#use(withClientCertificate(this.#files.tls, given));
-    const authorization = authorizationOf(this.#config, given?.token ?? this.#files.token);
+    this.#use(withClientCertificate(this.#tls.current, given));
+    const authorization = authorizationOf(this.#config, given?.token ?? this.#token);
     const { impersonate } = this.#config;
     return { ...(authorization && { authorization }), ...(impersonate && { 'impersonate-user': impersonate }) };
   }
 
   async refreshAuth(signal: AbortSignal): Promise<void> {
     this.#reread();
+    this.#tls.look();
     if (this.#plugin) await orAborted(this.#plugin.renew(), signal);
   }
 
@@ -153,7 +157,7 @@ class ClusterConnection implements Connection {
   #reread(): void {
     this.#readAt = this.#options.clock.monotonic();
     try {
-      this.#files = readFiles(this.#config);
+      this.#token = readToken(this.#config);
     } catch (error) {
       this.#options.log.warn(
         { server: this.server, problem: describeError(error) },
@@ -164,9 +168,10 @@ class ClusterConnection implements Connection {
 
   /** Certificates belong to connections: new ones need new connections. */
   #use(tls: Tls): void {
-    const used = this.#tls;
-    this.#tls = tls;
-    if (tls !== used && !isDeepStrictEqual(tls, used)) this.#replace(purposes);
+    if (tls === this.#used || isDeepStrictEqual(tls, this.#used)) return;
+    this.#context = contextOf(tls);
+    this.#used = tls;
+    this.#replace(purposes);
   }
 
   /** Requests that run end on the old connections, which then close. */
@@ -185,28 +190,28 @@ class ClusterConnection implements Connection {
   }
 
   #agent(purpose: Purpose): Agent {
-    const connect = { ...this.#tls, timeout: connectTimeoutMs };
-    const connections = purpose === 'request' ? maxConnections : null;
-    const agent = new Agent({ allowH2: false, keepAliveTimeout: keepAliveMs, connections, connect });
+    const { servername, rejectUnauthorized } = this.#used;
+    const { lookup } = this.#options;
+    const agent = new Agent({
+      allowH2: false,
+      keepAliveTimeout: keepAliveMs,
+      connections: purpose === 'request' ? maxConnections : null,
+      maxHeaderSize: mostHeadBytes,
+      connect: {
+        secureContext: this.#context,
+        rejectUnauthorized,
+        timeout: connectTimeoutMs,
+        ...(servername && { servername }),
+        ...(lookup && { lookup }),
+      },
+    });
     this.#agents.add(agent);
     return agent;
   }
 }
 
-function readFiles({ ca, clientCertificate, insecure, serverName, token }: ClusterConfig): {
-  tls: Tls;
-  token?: string;
-} {
-  const tls = {
-    rejectUnauthorized: !insecure,
-    ...(ca && { ca: readMaterial(ca) }),
-    ...(serverName && { servername: serverName }),
-    ...(clientCertificate && {
-      cert: readMaterial(clientCertificate.certificate),
-      key: readMaterial(clientCertificate.key),
-    }),
-  };
-  return { tls, ...(token && { token: readMaterial(token).trim() }) };
+function readToken({ token }: ClusterConfig): string | undefined {
+  return token && readMaterial(token).trim();
 }
 
 function withClientCertificate(tls: Tls, given: ExecCredential | undefined): Tls {

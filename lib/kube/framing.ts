@@ -1,3 +1,6 @@
+import { TooLarge } from '../exchange.ts';
+import { objectBytes } from './answer-limits.ts';
+
 const newline = 0x0a;
 
 /**
@@ -9,12 +12,12 @@ export class LineFramer {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
 
-  /** `maxBytes`: the longest line to hold, default 16 MiB (an object of the API server has 3 MiB at most). */
-  constructor(maxBytes = 16 * 1024 * 1024) {
+  /** `maxBytes`: the longest line to hold. Default: what an object may have. */
+  constructor(maxBytes = objectBytes) {
     this.#maxBytes = maxBytes;
   }
 
-  /** The lines that this chunk completes, without line ends and empty ones. Throws `RangeError` beyond `maxBytes`. */
+  /** The lines that this chunk completes, without line ends and empty ones. Throws `TooLarge` beyond `maxBytes`. */
   push(chunk: Uint8Array): string[] {
     const lines: string[] = [];
     let start = 0;
@@ -37,7 +40,7 @@ export class LineFramer {
     if (part.length === 0) return;
     this.#pending.push(part);
     this.#pendingBytes += part.length;
-    if (this.#pendingBytes > this.#maxBytes) throw new RangeError(`a line of more than ${this.#maxBytes} bytes`);
+    if (this.#pendingBytes > this.#maxBytes) throw new TooLarge('an event of the watch', this.#maxBytes);
   }
 
   #take(): string {

@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { certificatesProblem } from '../net/pem.ts';
 
 /** A client certificate, with those that lead to its authority behind it, and its key; both PEM. */
 export interface KeyPair {
@@ -13,24 +14,6 @@ export function keyPairProblem({ certificate, key }: KeyPair): string | undefine
   if (typeof parsed === 'string') return `the key ${parsed}`;
   if (!new X509Certificate(certificate).checkPrivateKey(parsed)) return 'the key is that of another certificate';
   return undefined;
-}
-
-const block = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*(?:-----END (?:X509 |TRUSTED )?CERTIFICATE-----)?/g;
-
-/** Why a text is no row of PEM certificates, as what is told of it; undefined where it is. */
-export function certificatesProblem(pem: string): string | undefined {
-  if (pem.trim() === '') return 'is empty';
-  const blocks = pem.match(block) ?? [];
-  if (blocks.length === 0) return 'holds no PEM certificate';
-  return blocks.every(isCertificate) ? undefined : 'is cut off or damaged';
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem) !== undefined;
-  } catch {
-    return false;
-  }
 }
 
 const keyBlock = /-----BEGIN ((?:[A-Z0-9]+ )?PRIVATE KEY)-----[\s\S]*?(?:-----END \1-----|$)/;

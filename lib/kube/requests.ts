@@ -1,8 +1,9 @@
 import type { Dispatcher } from 'undici';
 import { type Clock, parseTime, withDeadline } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
-import { type Answer, exchange, type Head, type Hooks } from '../exchange.ts';
+import { type Answer, exchange, type Head, type Hooks, TooLarge } from '../exchange.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
+import { mostBytes } from './answer-limits.ts';
 import type { Connection } from './connection.ts';
 import { errorOfStatus, KubeError, type KubeStatus, type RequestContext } from './errors.ts';
 import { apiVersionOf, type ObjectRef } from './objects.ts';
@@ -127,9 +128,9 @@ export class Requests {
     const { origin, path } = this.#server;
     const method = methods[call.verb];
     const count = (code: string) => this.#results.inc({ method, host: this.#server.host, code });
-    let isAnswered = false;
+    let answered: Head | undefined;
     const onHead = (head: Head) => {
-      isAnswered = true;
+      answered = head;
       count(String(head.statusCode));
       this.#date = head.headers.date ?? this.#date;
       return isSuccess(head) ? open?.() : undefined;
@@ -143,12 +144,17 @@ export class Requests {
       headersTimeout: 0,
       bodyTimeout: 0,
     };
+    // A watch has no end; its lines have.
+    const most = open ? {} : { mostBytes: (head: Head) => mostBytes(call, head) };
     try {
-      return await exchange(dispatcher(), request, signal, { mayStart, onHead });
+      return await exchange(dispatcher(), request, signal, { mayStart, onHead, ...most });
     } catch (error) {
       // What was never sent is no request.
-      if (!isAnswered && !(error instanceof RolevendError)) count('<error>');
-      throw error;
+      if (!answered && !(error instanceof RolevendError)) count('<error>');
+      if (!(error instanceof TooLarge)) throw error;
+      // Of a refusal the status is enough.
+      if (answered && !isSuccess(answered)) return { ...answered, text: () => '' };
+      throw tooLarge(call, origin, error);
     }
   }
 }
@@ -195,6 +201,12 @@ export function isTimeout(error: unknown): boolean {
 
 function isRead({ verb }: Call): boolean {
   return methods[verb] === 'GET';
+}
+
+/** The caller may ask for smaller pages of a list. */
+function tooLarge(call: Call, origin: string, { code, message }: TooLarge): KubeError {
+  const advice = `No API server sends that much: check what answers at ${origin}`;
+  return new KubeError(call, { status: 0, code, message: `${message}. ${advice}` });
 }
 
 function contentHeaders({ accept, body, contentType }: Call): Record<string, string> {

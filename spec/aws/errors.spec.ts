@@ -108,7 +108,10 @@ describe('the consequence of every AWS error', () => {
 
   it.each([
     [{ code: 'ECONNREFUSED' }, '(StsUnreachable, ECONNREFUSED). Check the network, the proxy and the Region.'],
-    [{ cause: { code: 'ENOTFOUND' } }, '(StsUnreachable, ENOTFOUND). Check the network'],
+    [{ cause: { code: 'ENOTFOUND' } }, '(StsUnreachable, ENOTFOUND). No name server knows the host'],
+    [{ code: 'EAI_AGAIN' }, '(StsUnreachable, EAI_AGAIN). No name server could tell where the host is'],
+    [{ code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' }, 'What answered is not AWS, since it sent more than 1 MiB'],
+    [{ code: 'UND_ERR_HEADERS_OVERFLOW' }, 'What answered is not AWS, since the head of its answer has no end'],
     [{ code: 'SELF_SIGNED_CERT_IN_CHAIN' }, 'name a PEM file with it in AWS_CA_BUNDLE'],
     [{ code: 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' }, 'The certificate of the other side is not trusted'],
     [{ code: QUOTED }, '(StsUnreachable). Check the network'],

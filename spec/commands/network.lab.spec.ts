@@ -1,6 +1,7 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse, stringify } from 'yaml';
 import { startTlsFront, type TlsFront } from '../lab/aws/tls-front.ts';
 import { createAuthority } from '../lab/certificates.ts';
 import { type ConnectProxy, startConnectProxy } from '../lab/connect-proxy.ts';
@@ -49,12 +50,12 @@ describe('an operator behind a proxy', () => {
   });
 
   /** An operator with long-lived keys and nothing else of AWS in its environment than what is given. */
-  async function start(env: Record<string, string>): Promise<RolevendProcess> {
+  async function start(env: Record<string, string>, kubeconfig = shop.plane.kubeconfig): Promise<RolevendProcess> {
     site = await openSite(shop);
     const { name } = site.ns;
     const { accessKeyId, secretAccessKey } = shop.keys;
     const keys = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
-    const flags = { kubeconfig: shop.plane.kubeconfig, namespaces: name, 'leader-election-namespace': name };
+    const flags = { kubeconfig, namespaces: name, 'leader-election-namespace': name };
     operator = await shop.program.start({
       flags: { ...flags, region: 'eu-central-1' },
       env: { ...keys, AWS_EC2_METADATA_DISABLED: 'true', ...env },
@@ -138,6 +139,25 @@ describe('an operator behind a proxy', () => {
     const association = { namespace: 'default', serviceAccount: 'default', roleArn, tokenFile };
     return { ...shop.aws.gateway.podIdentity(association) };
   }
+
+  /** The kubeconfig of the laboratory with another name for the API server. */
+  async function kubeconfigTo(host: string): Promise<string> {
+    const { plane, program } = shop;
+    const config = parse(await readFile(plane.kubeconfig, 'utf8')) as { clusters: { cluster: object }[] };
+    const server = `https://${host}:${new URL(plane.server).port}`;
+    for (const { cluster } of config.clusters)
+      Object.assign(cluster, { server, 'tls-server-name': 'kubernetes.default.svc' });
+    const path = join(program.directory, `${host}.kubeconfig`);
+    await writeFile(path, stringify(config));
+    return path;
+  }
+
+  test('finds API server and proxy with its own look-up', async () => {
+    // `getaddrinfo` knows names below localhost only where a module of the machine does.
+    const named = { ...viaProxy(), HTTPS_PROXY: proxy.url.replace('127.0.0.1', 'proxy.localhost') };
+    await (await start(named, await kubeconfigTo('api.localhost'))).ready();
+    expect([...new Set(proxy.targets)]).toEqual(['sts.eu-central-1.amazonaws.com:443']);
+  });
 
   test('goes around it for what NO_PROXY names', async () => {
     const around = { AWS_ENDPOINT_URL_STS: `https://localhost:${front.port}`, NO_PROXY: 'localhost,.example.com' };

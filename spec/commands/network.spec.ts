@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { awsNetwork } from '../../lib/commands/network.ts';
+import { createLogger } from '../../lib/log.ts';
 import { createAuthority } from '../lab/certificates.ts';
+import { ManualClock } from '../support/clock.ts';
 
 const proxy = 'the value is not accepted; give the URL of a proxy, as http://proxy.example.com:3128';
 const endpoint = 'the value is not accepted; give the URL of an endpoint, as https://sts.example.com';
 const onOff = 'the value is not accepted; give true or false';
 
+const by = { clock: new ManualClock(), log: createLogger({ destination: { write() {} } }) };
 let directory: string;
 let cert: string;
 beforeAll(async () => {
@@ -26,7 +29,7 @@ async function file(name: string, content: string): Promise<string> {
 /** The lines of the refusal; empty where there is none. */
 function problems(env: Record<string, string>): string[] {
   try {
-    awsNetwork(env);
+    awsNetwork(env, by);
     return [];
   } catch (error) {
     expect(error).toMatchObject({ code: 'InvalidConfig' });
@@ -45,7 +48,7 @@ describe('the way to AWS', () => {
     { AWS_USE_FIPS_ENDPOINT: 'true', AWS_USE_DUALSTACK_ENDPOINT: 'false', AWS_CA_BUNDLE: '' },
   ])('may be %j', (env) => {
     expect(problems(env as Record<string, string>)).toEqual([]);
-    expect(awsNetwork(env as Record<string, string>)).toEqual({ proxyEnv: env, ca: undefined });
+    expect(awsNetwork(env as Record<string, string>, by)).toEqual({ proxyEnv: env, ca: undefined });
   });
 
   it.each([
@@ -83,16 +86,12 @@ describe('the way to AWS', () => {
 
   it('trusts the certificates of a PEM file', async () => {
     const text = `# corporate\n${cert}\n${cert}\n`;
-    expect(awsNetwork({ AWS_CA_BUNDLE: await file('good.pem', text) }).ca).toBe(text);
+    expect(awsNetwork({ AWS_CA_BUNDLE: await file('good.pem', text) }, by).ca?.()).toBe(text);
   });
 
   it.each([
-    ['holds no certificate', 'no-certificate.pem', 'hello'],
-    [
-      'holds a certificate that cannot be read',
-      'broken.pem',
-      '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
-    ],
+    ['holds no PEM certificate', 'no-certificate.pem', 'hello'],
+    ['is cut off or damaged', 'broken.pem', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'],
   ])('is not opened by a file that %s', async (says, name, content) => {
     const path = await file(name, content);
     expect(problems({ AWS_CA_BUNDLE: path })).toEqual([

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { TooLarge } from '../../lib/exchange.ts';
 import { LineFramer } from '../../lib/kube/framing.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -14,9 +15,9 @@ describe('a line framer', () => {
   });
 
   it('refuses a line without end', () => {
-    const framer = new LineFramer(10);
-    framer.push(bytes('1234567890'));
-    expect(() => framer.push(bytes('1'))).toThrow(new RangeError('a line of more than 10 bytes'));
+    const framer = new LineFramer(1_024);
+    framer.push(bytes('x'.repeat(1_024)));
+    expect(() => framer.push(bytes('1'))).toThrow(new TooLarge('an event of the watch', 1_024));
   });
 
   it('gives the same lines however the bytes are cut, also within a character', () => {

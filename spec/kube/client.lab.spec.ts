@@ -14,6 +14,7 @@ import {
   isUidMismatch,
 } from '../../lib/kube/errors.ts';
 import { type KubeObject, namespaces, type Resource, refOf, secrets } from '../../lib/kube/objects.ts';
+import { createAuthority } from '../lab/certificates.ts';
 import { startFaultProxy } from '../lab/fault-proxy.ts';
 import { type ControlPlane, startControlPlane, type TestNamespace, testNamespace } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
@@ -403,13 +404,13 @@ describe('a client', () => {
   it('does not talk to a server whose certificate it does not trust', async () => {
     const { clock, log, metrics } = test;
     const [tokenFile, caFile] = [join(plane.dir, `${namespace.name}.token`), join(plane.dir, 'none.crt')];
-    await Promise.all([writeFile(tokenFile, 'token'), writeFile(caFile, '')]);
+    await Promise.all([writeFile(tokenFile, 'token'), writeFile(caFile, (await createAuthority()).cert)]);
     const { hostname: host, port } = new URL(plane.server);
     const connection = loadConnection({ inCluster: { host, port, tokenFile, caFile }, clock, log });
     const client = new KubeClient({ connection, clock, metrics });
     const error = (await failure(client.get(namespaces, { name: 'default' }))) as Error;
     expect(error.message).toMatch(
-      /^get namespaces default: Unreachable: (SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/,
+      /^get namespaces default: Unreachable: (SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|CERT_SIGNATURE_FAILURE)$/,
     );
     await connection.close();
   });

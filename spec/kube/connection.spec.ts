@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ConnectionOptions, loadConnection } from '../../lib/kube/connection.ts';
 import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import { createLogger } from '../../lib/log.ts';
+import { createAuthority } from '../lab/certificates.ts';
 import { ManualClock } from '../support/clock.ts';
 
 /** Of nobody who gives up. */
@@ -13,9 +14,11 @@ const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 describe('a kubeconfig', () => {
   let dir: string;
+  let cert: string;
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'rolevend-kubeconfig-'));
+    cert = (await createAuthority()).cert;
   });
 
   afterAll(() => rm(dir, { recursive: true }));
@@ -184,7 +187,7 @@ describe('a kubeconfig', () => {
     it('reads files anew after a minute, and keeps what it has while one is missing', async () => {
       const clock = new ManualClock();
       const tokenFile = await write('first\n', 'token');
-      const caFile = await write('', 'ca.crt');
+      const caFile = await write(cert, 'ca.crt');
       const connection = load({ inCluster: { host: 'fd00::1', port: '443', tokenFile, caFile } }, clock);
       const seen = [connection.server, (await connection.headers(signal))['authorization']];
       await write('second', 'token');
@@ -202,7 +205,7 @@ describe('a kubeconfig', () => {
     it('uses new connections for new certificates', async () => {
       const clock = new ManualClock();
       const tokenFile = await write('token', 'token');
-      const caFile = await write('old', 'ca.crt');
+      const caFile = await write(cert, 'ca.crt');
       const connection = load({ inCluster: { host: 'localhost', port: '443', tokenFile, caFile } }, clock);
       await connection.headers(signal);
       const ways = () => (['request', 'watch', 'lease'] as const).map((purpose) => connection.dispatcher(purpose));
@@ -211,7 +214,7 @@ describe('a kubeconfig', () => {
       await connection.refreshAuth(signal);
       await connection.headers(signal);
       expect(ways().filter((way) => before.includes(way))).toHaveLength(3);
-      await write('new', 'ca.crt');
+      await write(`${cert}${cert}`, 'ca.crt');
       await connection.refreshAuth(signal);
       await connection.headers(signal);
       expect(ways().filter((way) => before.includes(way))).toEqual([]);

@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { certificatesProblem, keyPairProblem } from '../../lib/kube/key-pair.ts';
+import { keyPairProblem } from '../../lib/kube/key-pair.ts';
+import { certificatesProblem } from '../../lib/net/pem.ts';
 import { createAuthority, type Issued } from '../lab/certificates.ts';
 
 describe('a client certificate and its key', () => {
