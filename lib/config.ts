@@ -26,8 +26,14 @@ export interface Flag {
 export const controllerNames = ['aws-assume-role'] as const;
 export type ControllerName = (typeof controllerNames)[number];
 
+/** Name of the Lease where no other is given. */
+export const DEFAULT_LEASE_NAME = 'rolevend-controller';
+
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const region = /^[a-z]{2,}(-[a-z0-9]+)+-\d{1,2}$/;
+const leaseName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+/** Of a mirrored Pod it is a hash, without dashes. */
+const podUid = /^[0-9a-f-]{32,36}$/;
 const bindAddress = /^(0|(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]*):\d{1,5})$/;
 
 const controllerFlagList = [
@@ -65,9 +71,18 @@ const controllerFlagList = [
     value: 'bool',
     env: 'ROLEVEND_LEADER_ELECT',
     default: 'true',
-    description: 'work only while this replica holds the Lease rolevend-controller',
+    description: 'work only while this replica holds the Lease',
     accepts: 'true or false',
     parse: boolean,
+  },
+  {
+    name: 'leader-election-name',
+    value: 'name',
+    env: 'ROLEVEND_LEADER_ELECTION_NAME',
+    default: DEFAULT_LEASE_NAME,
+    description: 'name of the Lease; of operators that share a namespace each needs its own',
+    accepts: 'the name of a Lease',
+    parse: (text) => (leaseName.test(text) ? text : undefined),
   },
   {
     name: 'leader-election-namespace',
@@ -76,6 +91,15 @@ const controllerFlagList = [
     description: "namespace of the Lease; by default the Pod's own, outside a cluster `default`",
     accepts: 'a namespace name',
     parse: (text) => (dnsLabel.test(text) ? text : undefined),
+  },
+  {
+    name: 'pod-uid',
+    value: 'uid',
+    env: 'ROLEVEND_POD_UID',
+    description:
+      'UID of the Pod, from the downward API; a container that starts again then takes the Lease of its predecessor',
+    accepts: 'the metadata.uid of a Pod',
+    parse: (text) => (podUid.test(text) ? text : undefined),
   },
   {
     name: 'metrics-bind-address',
@@ -186,7 +210,9 @@ export interface ControllerConfig {
   namespaces: string[];
   controllers: ControllerName[];
   leaderElect: boolean;
+  leaderElectionName: string;
   leaderElectionNamespace?: string;
+  podUid?: string;
   metricsBindAddress: string;
   healthProbeBindAddress: string;
   clusterName?: string;

@@ -52,3 +52,44 @@ export function describeError(error: unknown): string {
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' ? `${error.name} (${code})` : error.name;
 }
+
+/** One line of a stack as V8 writes it: a function, and a file with line and column; or the place alone. */
+const FRAME = /^ {4}at (?<what>[\w$.#<>[\] ]*?) ?\(?(?<place>(?:file:\/\/|node:|\/)[^\s():]+:\d+:\d+)\)?$/;
+/** Frames beyond these tell nothing more. */
+const MOST_FRAMES = 10;
+/** Causes of causes are looked at so deep. */
+const MOST_CAUSES = 5;
+
+/**
+ * Where something that nobody foresaw was thrown, innermost first: function, file, line and column of each frame (the
+ * program is one file with long lines). Undefined for our own errors, whose code and message say it all, unless such a
+ * fault is behind them, and for ends by signal. The text of the error, which may hold a body, is
+ * never in it: it stands before the frames, and of what follows only lines that have the form of a frame are taken.
+ */
+export function framesOf(error: unknown): string[] | undefined {
+  const found = unforeseen(error);
+  if (found === undefined) return undefined;
+  const { stack = '', message } = found;
+  const end = message === '' ? 0 : stack.indexOf(message) + message.length;
+  const lines = stack.slice(Math.max(0, end)).split('\n').slice(1);
+  return lines
+    .map(frameOf)
+    .filter((frame) => frame !== undefined)
+    .slice(0, MOST_FRAMES);
+}
+
+function frameOf(line: string): string | undefined {
+  const { what, place } = FRAME.exec(line)?.groups ?? {};
+  return place === undefined ? undefined : [what, place].filter(Boolean).join(' ');
+}
+
+/** What the language itself throws: behind an error of ours a fault of the program, and not what another side answered. */
+const faults = [TypeError, RangeError, ReferenceError, SyntaxError];
+
+/** The error, or the fault behind one of ours. */
+function unforeseen(error: unknown, depth = 0): Error | undefined {
+  if (!(error instanceof Error) || isAbort(error) || depth > MOST_CAUSES) return undefined;
+  if (error instanceof RolevendError) return unforeseen(error.cause, depth + 1);
+  const isFault = faults.some((fault) => error instanceof fault) && (error as { code?: unknown }).code === undefined;
+  return depth === 0 || isFault ? error : undefined;
+}

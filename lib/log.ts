@@ -1,5 +1,5 @@
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
-import { describeError, isAbort } from './errors.ts';
+import { describeError, framesOf, isAbort } from './errors.ts';
 
 export type { Logger } from 'pino';
 
@@ -19,8 +19,9 @@ export interface LogOptions {
 }
 
 /**
- * The process's logger. Errors given as `err` are reduced to code and message, so that neither a request body nor
- * a stack of a library that quotes one can reach a log.
+ * The process's logger. Errors given as `err`, or under any other name, are reduced to code and message, so that neither a
+ * request body nor a text of a library that quotes one can reach a log. For those that nobody foresaw, `frames` says where
+ * they were thrown.
  */
 export function createLogger(options: LogOptions = {}): Logger {
   const out = options.destination ?? process.stderr;
@@ -37,7 +38,7 @@ export function createLogger(options: LogOptions = {}): Logger {
       serializers: { err: shown },
       hooks: {
         logMethod(args, method) {
-          method.apply(this, withMessage(args));
+          method.apply(this, withFrames(withMessage(args)));
         },
       },
     },
@@ -54,6 +55,18 @@ function withMessage(args: Parameters<LogFn>): Parameters<LogFn> {
   const [first, message] = args as [unknown, unknown];
   const error = first instanceof Error ? first : (first as { err?: unknown } | null)?.err;
   return error === undefined || message !== undefined ? args : [first, shown(error)];
+}
+
+/** Adds where errors come from, and reduces those that no serializer does. */
+function withFrames(args: Parameters<LogFn>): Parameters<LogFn> {
+  const [first, ...rest] = args as [unknown, ...unknown[]];
+  if (typeof first !== 'object' || first === null) return args;
+  const fields = first instanceof Error ? { err: first } : first;
+  const errors = Object.entries(fields).filter(([, value]) => value instanceof Error);
+  const reduced = errors.filter(([name]) => name !== 'err').map(([name, error]) => [name, shown(error)]);
+  const frames = errors.flatMap(([, error]) => framesOf(error) ?? []);
+  const entry = { ...fields, ...Object.fromEntries(reduced), ...(frames.length > 0 && { frames }) };
+  return [entry, ...rest] as unknown as Parameters<LogFn>;
 }
 
 function asText(line: string): string {

@@ -1,5 +1,9 @@
+// First, and not sorted among the others: what it does must not wait for them.
+import './commands/first-moments.ts';
+
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { endByError } from './commands/first-moments.ts';
 import { argumentProblems, argv, ConfigError, controllerFlags, type Flag, type GivenFlags } from './config.ts';
 
 /** Exit code for flags and arguments that are not accepted. */
@@ -52,7 +56,7 @@ function requireNode(command: string): void {
 try {
   await program.parseAsync([...argv]);
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof CommanderError)) throw error;
+  if (!(error instanceof ConfigError || error instanceof CommanderError)) endByError(error);
   if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
   // By force, since a server that was opened before the other one failed would keep the process alive.
   process.exit(error instanceof CommanderError && error.exitCode === 0 ? 0 : USAGE);

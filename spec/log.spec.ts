@@ -80,6 +80,38 @@ describe('errors in a log', () => {
   });
 });
 
+describe('the frames of an error', () => {
+  const fault = new TypeError(BODY);
+  const here = expect.stringMatching(/log\.spec\.ts:\d+:\d+$/);
+
+  it.each<[string, (log: Logger) => void, object]>([
+    ['as err', (log) => log.error({ err: fault }, 'failed'), { err: 'TypeError', msg: 'failed' }],
+    ['alone', (log) => log.error(fault), { err: 'TypeError', msg: 'TypeError' }],
+    [
+      'under another name',
+      (log) => log.warn({ problem: fault, a: 1 }, 'failed'),
+      { problem: 'TypeError', a: 1, msg: 'failed' },
+    ],
+  ])('stand beside one that nobody foresaw, given %s', (_what, write, expected) => {
+    expect(entries(write)).toEqual([expect.objectContaining({ ...expected, frames: expect.arrayContaining([here]) })]);
+    expect(lines(write).join()).not.toContain(BODY);
+  });
+
+  it('are left out where the error says all, and where there is none', () => {
+    const known = new RolevendError('no grant', { code: 'GrantDenied', consequence: 'stop' });
+    const written = entries((log) => {
+      log.error({ err: known, more: { a: 1 } }, 'failed');
+      log.error({ err: BODY }, 'failed');
+      log.info('fine');
+    });
+    expect(written.map(({ level: _level, time: _time, ...rest }) => rest)).toEqual([
+      { err: 'GrantDenied: no grant', more: { a: 1 }, msg: 'failed' },
+      { err: 'string', msg: 'failed' },
+      { msg: 'fine' },
+    ]);
+  });
+});
+
 describe('without a destination', () => {
   afterEach(() => {
     jest.restoreAllMocks();

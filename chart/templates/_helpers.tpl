@@ -37,18 +37,24 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- with .Values.image.digest }}@{{ . }}{{ end }}
 {{- end -}}
 
+{{- /* Of a release that is called rolevend it is the name of ever, so that an upgrade keeps it. */ -}}
+{{- define "rolevend.lease" -}}
+{{- include "rolevend.fullname" . }}-controller
+{{- end -}}
+
 {{- define "rolevend.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: {type: RuntimeDefault}
+{{- include "rolevend.withoutIds" (list .Values.podSecurityContext .Values.openshift) -}}
 {{- end -}}
 
 {{- define "rolevend.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
+{{- include "rolevend.withoutIds" (list .Values.securityContext .Values.openshift) -}}
+{{- end -}}
+
+{{- /* A list of a security context, and whether the platform chooses its ids. */ -}}
+{{- define "rolevend.withoutIds" -}}
+{{- $context := index . 0 -}}
+{{- if index . 1 -}}{{- $context = omit $context "runAsUser" "runAsGroup" "fsGroup" -}}{{- end -}}
+{{- toYaml $context -}}
 {{- end -}}
 
 {{- /* What the operator does in each namespace it works in. */ -}}
@@ -98,7 +104,8 @@ capabilities: {drop: [ALL]}
 
 {{- /* The TCP ports that the operator connects to, as a JSON list. */ -}}
 {{- define "rolevend.egressPorts" -}}
-{{- $ports := list 443 6443 -}}
+{{- $ports := list 443 -}}
+{{- range .Values.networkPolicy.apiServerPorts -}}{{- $ports = append $ports (int .) -}}{{- end -}}
 {{- $urls := concat (list .Values.proxy.httpsProxy .Values.proxy.httpProxy .Values.aws.endpointUrl) (values .Values.aws.endpointUrls) -}}
 {{- range $url := compact $urls -}}
 {{- $port := regexFind ":[0-9]+$" (urlParse $url).host | trimPrefix ":" -}}
@@ -110,6 +117,13 @@ capabilities: {drop: [ALL]}
 {{- /* "true" where the cluster has the definition of RoleGrant, so that Helm can make one. */ -}}
 {{- define "rolevend.knowsRoleGrant" -}}
 {{- if or (.Capabilities.APIVersions.Has "rolevend.dev/v1alpha1/RoleGrant") (lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "rolegrants.rolevend.dev") -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{- /* "true" where Helm renders alone, for others to apply: then it finds nothing, and what it looks for is in every cluster. */ -}}
+{{- define "rolevend.isOffline" -}}
+{{- if not (lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" "view") -}}
 true
 {{- end -}}
 {{- end -}}

@@ -1,15 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { AwsOptions } from '../aws/options.ts';
-import { systemClock } from '../clock.ts';
+import { orAborted, systemClock } from '../clock.ts';
 import { ConfigError, type ControllerConfig, environment, type GivenFlags, readControllerConfig } from '../config.ts';
-import { describeError, RolevendError } from '../errors.ts';
+import { RolevendError } from '../errors.ts';
 import { type Connection, loadConnection } from '../kube/connection.ts';
 import { type HttpServer, type ServeOptions, serve } from '../kube/http.ts';
+import { leaseIdentity } from '../kube/lease-identity.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { Lookup } from '../net/lookup.ts';
+import { endBy } from './first-moments.ts';
 import { keepHeapSmall } from './heap.ts';
 import { awsNetwork } from './network.ts';
 import { Operator } from './operator.ts';
@@ -30,9 +31,11 @@ export async function controllerCommand(given: GivenFlags, problems: readonly st
   const log = createLogger({ level: values.logLevel ?? 'info', format: values.logFormat ?? 'json' });
   const signal = terminationSignal(log);
   try {
-    const surroundings = await open(values, [...problems, ...ofValues], log);
+    // Nothing has begun before that, so a signal need not wait for it.
+    const surroundings = await orAborted(open(values, [...problems, ...ofValues], log), signal);
     return (await runController(values as ControllerConfig, surroundings, signal, log)) === 'released' ? 0 : 1;
   } catch (error) {
+    if (signal.aborted && error === signal.reason) return 0;
     if (error instanceof RolevendError && error.code === 'InvalidConfig') throw new ConfigError([error.message]);
     log.error({ err: error }, 'ended');
     return 1;
@@ -66,7 +69,7 @@ async function open(values: Partial<ControllerConfig>, problems: string[], log: 
   const isRefused = problems.some((problem) => problem.includes('--kubeconfig'));
   const connection = isRefused ? undefined : await orNote(problems, connect);
   const network = await orNote(problems, () => ({ ...awsNetwork(environment, by), lookup }));
-  const servers = await serveAll(values, probed, metrics, problems);
+  const servers = await serveAll({ values, probed, metrics, problems, log });
   if (connection === undefined || network === undefined || problems.length > 0) throw new ConfigError(problems);
   return { connection, network, servers, metrics, probed };
 }
@@ -88,11 +91,13 @@ async function runController(
   signal: AbortSignal,
   log: Logger,
 ): Promise<'released' | 'lost'> {
+  const { identity, isPredecessor } = await leaseIdentity(hostname(), config.podUid);
   const operator = new Operator({
     config,
     connection,
     aws: { region: config.region, ...network },
-    identity: `${hostname()}_${randomBytes(4).toString('hex')}`,
+    identity,
+    isPredecessor,
     leaseNamespace: config.leaderElectionNamespace ?? ownNamespace(),
     clock: systemClock,
     log,
@@ -108,13 +113,17 @@ async function runController(
   }
 }
 
+interface Served {
+  values: Partial<ControllerConfig>;
+  probed: Probed;
+  metrics: Metrics;
+  problems: string[];
+  log: Logger;
+}
+
 /** Metrics and probes; both on one server where they have the same address. */
-async function serveAll(
-  { metricsBindAddress, healthProbeBindAddress }: Partial<ControllerConfig>,
-  probed: Probed,
-  metrics: Metrics,
-  problems: string[],
-): Promise<HttpServer[]> {
+async function serveAll({ values, probed, metrics, problems, log }: Served): Promise<HttpServer[]> {
+  const { metricsBindAddress, healthProbeBindAddress } = values;
   const probes = {
     '/healthz': () => answer((probed.operator?.healthy() ?? true) ? [] : ['the loop is stuck']),
     '/readyz': () => answer(probed.operator?.notReady() ?? ['starting']),
@@ -122,9 +131,10 @@ async function serveAll(
   const figures = {
     '/metrics': async () => ({ status: 200, body: await metrics.metrics(), contentType: metrics.contentType }),
   };
+  const onError = (err: unknown) => log.error({ err }, 'a probe or the metrics failed');
   const isShared = metricsBindAddress === healthProbeBindAddress;
   const listenOrNote = (flag: string, address = '0', routes: ServeOptions['routes']) =>
-    orNote(problems, () => listen(flag, address, routes));
+    orNote(problems, () => listen(flag, { address, routes, onError }));
   const servers = [
     await listenOrNote('metrics-bind-address', metricsBindAddress, isShared ? { ...figures, ...probes } : figures),
     await listenOrNote('health-probe-bind-address', isShared ? '0' : healthProbeBindAddress, probes),
@@ -132,9 +142,9 @@ async function serveAll(
   return servers.filter((server) => server !== undefined);
 }
 
-async function listen(flag: string, address: string, routes: ServeOptions['routes']): Promise<HttpServer | undefined> {
+async function listen(flag: string, options: ServeOptions): Promise<HttpServer | undefined> {
   try {
-    return await serve({ address, routes });
+    return await serve(options);
   } catch (error) {
     if (error instanceof RolevendError)
       throw new ConfigError([`--${flag}: ${error.message}; give host:port, :port or 0`]);
@@ -149,16 +159,16 @@ function answer(problems: readonly string[]): { status: number; body: string } {
 /** Aborts at the first SIGTERM or SIGINT. What has not ended some seconds later is ended with the process. */
 function terminationSignal(log: Logger): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(name, () => {
+  endBy({
+    signal: (name) => {
       log.info({ signal: name }, 'ending');
       controller.abort(new DOMException(`ended by ${name}`, 'AbortError'));
       systemClock.after(GRACE_MS, () => process.exit(0));
-    });
-  }
-  process.once('uncaughtException', (error) => {
-    log.error({ error: describeError(error) }, 'unforeseen error');
-    process.exit(1);
+    },
+    error: (err) => {
+      log.error({ err }, 'unforeseen error');
+      process.exit(1);
+    },
   });
   return controller.signal;
 }

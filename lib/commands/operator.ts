@@ -6,7 +6,7 @@ import { type Aws, connectAws } from '../aws/connect.ts';
 import type { AwsOptions } from '../aws/options.ts';
 import { Admission } from '../aws/rate.ts';
 import type { Clock } from '../clock.ts';
-import type { ControllerConfig } from '../config.ts';
+import { type ControllerConfig, DEFAULT_LEASE_NAME } from '../config.ts';
 import { AwsAssumeRoleController } from '../controllers/aws-assume-role/controller.ts';
 import { Announcer } from '../controllers/aws-assume-role/events.ts';
 import { keptGrant, keptNamespace, keptObject, keptSecret } from '../controllers/aws-assume-role/kept.ts';
@@ -25,7 +25,7 @@ import { KubeClient } from '../kube/client.ts';
 import type { Connection } from '../kube/connection.ts';
 import { Controller } from '../kube/controller.ts';
 import { EventRecorder } from '../kube/events.ts';
-import { runWithLease } from '../kube/lease.ts';
+import { type LeaseOptions, runWithLease } from '../kube/lease.ts';
 import { type KubeObject, keyOf, namespaces, refOfKey, secrets } from '../kube/objects.ts';
 import { WorkQueue } from '../kube/queue.ts';
 import { Store } from '../kube/store.ts';
@@ -35,19 +35,19 @@ import { Watches } from './watches.ts';
 
 /** How long the last Events may take before the Lease is given back. */
 const EVENTS_MS = 1_000;
-/** Name of the Lease. */
-const LEASE = 'rolevend-controller';
 
 export interface OperatorOptions {
   config: Omit<
     ControllerConfig,
-    'kubeconfig' | 'metricsBindAddress' | 'healthProbeBindAddress' | 'logLevel' | 'logFormat'
+    'kubeconfig' | 'podUid' | 'metricsBindAddress' | 'healthProbeBindAddress' | 'logLevel' | 'logFormat'
   >;
   /** The cluster to work in. It stays open when the operator ends. */
   connection: Connection;
   aws: AwsOptions;
   /** Name of this process in Lease and Events, unlike any other's. */
   identity: string;
+  /** As in `LeaseOptions`. */
+  isPredecessor?: LeaseOptions['isPredecessor'];
   /** Namespace of the Lease. */
   leaseNamespace: string;
   clock: Clock;
@@ -87,7 +87,7 @@ export class Operator {
 
   /** Works until the signal aborts (`released`) or the Lease is lost (`lost`); the process should end then. */
   async run(signal: AbortSignal): Promise<'released' | 'lost'> {
-    const { config, clock, log, metrics, identity, leaseNamespace } = this.#o;
+    const { config, clock, log, metrics, identity, isPredecessor, leaseNamespace } = this.#o;
     const end = new AbortController();
     const both = AbortSignal.any([signal, end.signal]);
     const background = [this.#aws.identity.start(both), this.#aws.time.start(both), this.#watches.run(both)];
@@ -97,7 +97,16 @@ export class Operator {
         return 'released';
       }
       const lead = (leading: AbortSignal, fence: () => void) => this.#lead(leading, fence);
-      const lease = { client: this.#leaseClient, namespace: leaseNamespace, name: LEASE, identity };
+      const name = config.leaderElectionName;
+      const mayBeRenamed = name !== DEFAULT_LEASE_NAME;
+      const lease = {
+        client: this.#leaseClient,
+        namespace: leaseNamespace,
+        name,
+        identity,
+        isPredecessor,
+        mayBeRenamed,
+      };
       return await runWithLease({ ...lease, clock, log, metrics, lead, signal });
     } finally {
       end.abort();

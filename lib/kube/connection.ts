@@ -4,7 +4,7 @@ import type { SecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { Agent, type Dispatcher } from 'undici';
 import { type Clock, orAborted } from '../clock.ts';
-import { describeError } from '../errors.ts';
+import { describeError, framesOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type ExecCredential, ExecCredentials } from './exec-credentials.ts';
 import { type ClusterConfig, invalidConfig, readKubeconfig, readMaterial } from './kubeconfig.ts';
@@ -160,7 +160,7 @@ class ClusterConnection implements Connection {
       this.#token = readToken(this.#config);
     } catch (error) {
       this.#options.log.warn(
-        { server: this.server, problem: describeError(error) },
+        { server: this.server, problem: describeError(error), frames: framesOf(error) },
         'login files not read, going on with the old ones',
       );
     }

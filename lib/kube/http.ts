@@ -15,6 +15,8 @@ export interface ServeOptions {
   address: string;
   /** What each path answers. One that throws answers 500 and tells nothing of the error. */
   routes: Record<string, () => Answer | Promise<Answer>>;
+  /** Is told what a route has thrown. Default: nobody. */
+  onError?: (error: unknown) => void;
 }
 
 export interface HttpServer {
@@ -32,7 +34,7 @@ export async function serve(options: ServeOptions): Promise<HttpServer | undefin
   if (address === undefined) return undefined;
   const routes = new Map(Object.entries(options.routes));
   const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 75_000 }, (request, response) => {
-    void reply(routes, request, response);
+    void reply(routes, request, response, options.onError);
   });
   await listen(server, address, options.address);
   return { port: (server.address() as AddressInfo).port, close: () => close(server) };
@@ -42,8 +44,9 @@ async function reply(
   routes: Map<string, ServeOptions['routes'][string]>,
   request: IncomingMessage,
   response: ServerResponse,
+  onError: ServeOptions['onError'],
 ): Promise<void> {
-  const answer = await answerTo(routes, request);
+  const answer = await answerTo(routes, request, onError);
   response.writeHead(answer.status, {
     'content-type': answer.contentType ?? 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(answer.body),
@@ -57,13 +60,15 @@ async function reply(
 async function answerTo(
   routes: Map<string, ServeOptions['routes'][string]>,
   { url = '/', method }: IncomingMessage,
+  onError: ServeOptions['onError'],
 ): Promise<Answer> {
   const route = routes.get(url.split('?', 1)[0] ?? '/');
   if (route === undefined) return { status: 404, body: 'not found\n' };
   if (method !== 'GET' && method !== 'HEAD') return { status: 405, body: 'only GET and HEAD\n' };
   try {
     return await route();
-  } catch {
+  } catch (error) {
+    onError?.(error);
     return { status: 500, body: 'internal error\n' };
   }
 }

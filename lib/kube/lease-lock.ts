@@ -4,12 +4,14 @@ import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
 import {
   acquired,
   decide,
+  heldElsewhere,
   type Lease,
   newLease,
   type Observed,
   observe,
   released,
   renewed,
+  type Self,
   type Term,
 } from './lease-record.ts';
 import { leases } from './objects.ts';
@@ -24,6 +26,8 @@ export interface LeaseLockOptions {
   name: string;
   /** Unlike that of every other process. */
   identity: string;
+  isPredecessor?: Self['isPredecessor'];
+  mayBeRenamed?: boolean | undefined;
   leaseDurationMs: number;
   /** Deadline of each single request in milliseconds. */
   callTimeoutMs: number;
@@ -63,9 +67,9 @@ export class LeaseLock {
   async attempt(signal: AbortSignal): Promise<Attempt> {
     return this.#inRounds(async () => {
       if (!this.#current) await this.#read(signal);
-      const { clock, identity } = this.#options;
-      const own = this.#mayHold ? identity : undefined;
-      const decision = decide(this.#lease, this.#observed, clock.monotonic(), own);
+      const { clock, identity, isPredecessor } = this.#options;
+      const self = { identity: this.#mayHold ? identity : undefined, isPredecessor };
+      const decision = decide(this.#lease, this.#observed, clock.monotonic(), self);
       if (decision.action === 'wait') return { held: false, ms: decision.ms, holder: decision.holder };
       const start = { startedAt: clock.monotonic(), startedWall: clock.now() };
       await this.#write(next[decision.action](this.#lease, this.#options, this.#term()), signal);
@@ -128,8 +132,9 @@ export class LeaseLock {
   }
 
   #see(lease: Lease | undefined): void {
-    const { clock, leaseDurationMs } = this.#options;
+    const { clock, leaseDurationMs, mayBeRenamed } = this.#options;
     this.#lease = lease;
+    if (mayBeRenamed && lease === undefined) this.#observed ??= heldElsewhere(clock.monotonic(), leaseDurationMs);
     this.#observed = observe(lease, this.#observed, clock.monotonic(), leaseDurationMs);
   }
 

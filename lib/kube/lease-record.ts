@@ -20,6 +20,16 @@ export interface Observed {
   holder: string;
   durationMs: number;
   at: number;
+  /** Whether this process has seen no other holder before. */
+  isFirst: boolean;
+}
+
+/** Who a process is among those that want the Lease. */
+export interface Self {
+  /** Its name where a write of its own may stand in the Lease; undefined where none can, so that its name there is an edit. */
+  identity?: string | undefined;
+  /** Whether this is the name of a process in whose place this one was started, which certainly has ended. */
+  isPredecessor?: ((holder: string) => boolean) | undefined;
 }
 
 /**
@@ -39,10 +49,23 @@ export type Decision =
 const LONGEST_TERMS = 10;
 /** What a holder leaves in a Lease that it gives back, as client-go does. */
 const RELEASED_SECONDS = 1;
+/**
+ * How long the Lease of a process that has ended is left alone, in milliseconds: so long may requests that it sent just
+ * before be on their way. What comes later meets the resource versions of what was written since.
+ */
+const LAST_REQUESTS_MS = 1000;
 /** Kubernetes keeps the count in 32 bits and refuses more. */
 const MOST_TRANSITIONS = 2 ** 31 - 1;
 
 const DELETED = 'deleted';
+
+/**
+ * The observation of a Lease that does not exist, before any other, where somebody may hold one of another name in its
+ * place: that one is left a term to find out.
+ */
+export function heldElsewhere(now: number, durationMs: number): Observed {
+  return { record: DELETED, holder: 'whoever led under another name', durationMs, at: now, isFirst: true };
+}
 
 /**
  * The observation after reading `lease` (undefined: it does not exist). Its time moves only when the record changed;
@@ -70,28 +93,30 @@ export function observe(
   if (record === before?.record) return before;
   const durationMs = Math.min(Math.max(leaseDurationSeconds * 1000, ourDurationMs), LONGEST_TERMS * ourDurationMs);
   const isTakenOut = holderIdentity === '' && leaseDurationSeconds !== RELEASED_SECONDS;
-  return { record, holder: isTakenOut ? (before?.holder ?? '') : holderIdentity, durationMs, at: now };
+  const holder = isTakenOut ? (before?.holder ?? '') : holderIdentity;
+  const isFirst = before === undefined || (before.isFirst && before.holder === holder);
+  return { record, holder, durationMs, at: now, isFirst };
 }
 
 /**
  * Decides about the Lease as it stands (undefined: it does not exist). As in client-go a term ends `durationMs` after this
  * process saw the record change, so that clocks of other machines never count. A Lease that was deleted is left to its
- * holder for one more term, since that goes on working and will create it again.
+ * holder for one more term, since that goes on working and will create it again. That of a predecessor is taken as soon as
+ * its last requests have arrived, unless another holder was seen before: then its name was written by somebody else.
  *
  * @param observed the result of `observe` for this very lease
  * @param now milliseconds on the clock of `observed`
- * @param identity name of this process where a write of its own may stand in the Lease; undefined where none can, so
- *   that its name there is somebody's edit, and the holder of before works on until it finds out
  */
 export function decide(
   lease: Lease | undefined,
   observed: Observed | undefined,
   now: number,
-  identity: string | undefined,
+  { identity, isPredecessor = () => false }: Self,
 ): Decision {
   const holder = observed?.holder ?? '';
   if (observed === undefined || holder === '' || holder === identity) return { action: ourMove(lease, identity) };
-  const ms = observed.at + observed.durationMs - now;
+  const hasEnded = observed.isFirst && isPredecessor(holder);
+  const ms = observed.at + (hasEnded ? LAST_REQUESTS_MS : observed.durationMs) - now;
   if (ms > 0) return { action: 'wait', ms, holder };
   return { action: ourMove(lease, identity) };
 }

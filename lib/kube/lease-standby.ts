@@ -57,12 +57,13 @@ async function tryOnce({ lock, log, signal }: StandbyOptions): Promise<Attempt |
 
 /** Rings when the Lease lost its holder. Its failures do not matter: the standby polls as well. */
 async function watchForRelease(options: StandbyOptions, alarm: Alarm, signal: AbortSignal): Promise<void> {
-  const { clock, pauseMs } = options;
+  const { clock, log, pauseMs } = options;
   while (!signal.aborted) {
     try {
       await watchOnce(options, alarm, signal);
       await sleep(clock, pauseMs(), signal);
-    } catch {
+    } catch (error) {
+      if (!signal.aborted) log.debug({ err: error }, 'the watch of the lease ended');
       await sleep(clock, pauseMs(), signal).catch(() => {});
     }
   }

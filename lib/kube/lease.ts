@@ -17,6 +17,16 @@ export interface LeaseOptions {
   name: string;
   /** Name of this process in the Lease, unlike any other's. */
   identity: string;
+  /**
+   * Whether this is the name of a process in whose place this one was started, and which certainly has ended. Its Lease is
+   * taken within a second or so. Default: there is none.
+   */
+  isPredecessor?: ((holder: string) => boolean) | undefined;
+  /**
+   * Whether another process may lead under another name of the Lease and may just have lost the right to renew that. A Lease
+   * that does not exist is then created a lease duration later. Default false.
+   */
+  mayBeRenamed?: boolean;
   /** How long others leave the Lease alone after they saw it renewed, in milliseconds. Default 15000. */
   leaseDurationMs?: number;
   /** This process stops leading when its last successful renewal was sent so long ago, in milliseconds. Default 10000; below the lease duration. */
@@ -33,7 +43,8 @@ export interface LeaseOptions {
   signal: AbortSignal;
 }
 
-type Settings = Required<LeaseOptions>;
+type Optional = 'isPredecessor' | 'mayBeRenamed';
+type Settings = Required<Omit<LeaseOptions, Optional>> & Pick<LeaseOptions, Optional>;
 type Held = Extract<Attempt, { held: true }>;
 
 /** No request of a leader may take longer than this. */

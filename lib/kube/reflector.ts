@@ -1,5 +1,5 @@
 import { type Clock, orAborted, sleep } from '../clock.ts';
-import { describeError } from '../errors.ts';
+import { describeError, framesOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { counter, type Metrics } from '../metrics.ts';
 import { Backoff } from './backoff.ts';
@@ -300,7 +300,8 @@ export class Reflector<T extends KubeObject> {
     const about = { resource: resource.plural, group: resource.group, namespace, retryInMs: Math.round(waitMs) };
     const level = isExpired(error) ? 'info' : 'warn';
     const next = this.#version === undefined ? 'list' : 'watch';
-    log[level]({ ...about, next, problem: describeError(error) }, 'list or watch ended, trying again');
+    const problem = { problem: describeError(error), frames: framesOf(error) };
+    log[level]({ ...about, next, ...problem }, 'list or watch ended, trying again');
   }
 
   get #relistIntervalMs(): number {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { temporaryDirectory } from '../lab/index.ts';
-import { CHART, helmVersions, only, type Rendered, type RenderedPod, render, set } from './support.ts';
+import { run } from '../lab/install/run.ts';
+import { CHART, helmVersions, only, pathOf, type Rendered, type RenderedPod, render, set } from './support.ts';
 
 const podOf = (objects: Rendered[]) => only(objects, 'Deployment').spec.template.spec;
 const containerOf = (objects: Rendered[]) => podOf(objects).containers[0] as RenderedPod['containers'][number];
@@ -13,7 +14,7 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
   const rendered = (values: Record<string, unknown> = {}, ...args: string[]) =>
     render(version, [...set(values), ...args]);
 
-  test('has everything that a highly available installation needs, and no grant before its definition is served', async () => {
+  test('has everything that a highly available installation needs, with the default grant for those who apply it', async () => {
     expect(names(await rendered({}, '--no-hooks'))).toEqual([
       'ClusterRole rolevend',
       'ClusterRole rolevend-edit',
@@ -26,9 +27,81 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
       'PodDisruptionBudget rolevend',
       'Role rolevend-leader-election',
       'RoleBinding rolevend-leader-election',
+      'RoleGrant default',
       'Service rolevend-metrics',
       'ServiceAccount rolevend',
     ]);
+  });
+
+  test('gives each release of a namespace a Lease of its own, and the right to that alone', async () => {
+    const leaseOf = async (release: string) => {
+      const objects = await render(version, [], { release });
+      const name = release === 'rolevend' ? release : `${release}-rolevend`;
+      const { args } = only(objects, 'Deployment', name).spec.template.spec.containers[0] as { args: string[] };
+      const { rules } = only(objects, 'Role', `${name}-leader-election`) as unknown as { rules: object[] };
+      return { arg: args.find((arg) => arg.startsWith('--leader-election-name=')), rules };
+    };
+    const named = (name: string) => ({
+      arg: `--leader-election-name=${name}`,
+      rules: [
+        { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+        {
+          apiGroups: ['coordination.k8s.io'],
+          resources: ['leases'],
+          resourceNames: [name],
+          verbs: ['get', 'watch', 'update'],
+        },
+      ],
+    });
+    expect(await leaseOf('rolevend')).toEqual(named('rolevend-controller'));
+    expect(await leaseOf('team-a')).toEqual(named('team-a-rolevend-controller'));
+  });
+
+  test('leaves user and group to OpenShift with one value, and changes security contexts as it is told', async () => {
+    const contexts = (objects: Rendered[]) =>
+      [podOf(objects), only(objects, 'Pod', 'rolevend-test').spec].map(({ securityContext, containers: [first] }) => ({
+        pod: securityContext,
+        container: (first as { securityContext?: object }).securityContext,
+      }));
+    const container = {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    };
+    const pod = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } };
+    const ids = { runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532 };
+    const both = (one: object) => [one, one];
+    expect(contexts(await rendered())).toEqual(both({ pod: { ...pod, ...ids }, container }));
+    expect(contexts(await rendered({ openshift: true }))).toEqual(both({ pod, container }));
+    const own = {
+      'podSecurityContext.runAsUser': 1000,
+      'podSecurityContext.fsGroup': null,
+      'securityContext.runAsUser': 7,
+    };
+    expect(contexts(await rendered(own))).toEqual(
+      both({ pod: { ...pod, runAsUser: 1000, runAsGroup: 65532 }, container: { ...container, runAsUser: 7 } }),
+    );
+    expect(contexts(await rendered({ openshift: true, ...own }))).toEqual(both({ pod, container }));
+  });
+
+  test('lets out what DNS and API servers of common distributions need, and other ports as it is told', async () => {
+    const egress = (objects: Rendered[]) =>
+      only(objects, 'NetworkPolicy').spec.egress.map(({ ports }) =>
+        ports.map(({ protocol, port }) => `${protocol} ${port}`),
+      );
+    const node = ['TCP 80'];
+    expect(egress(await rendered())).toEqual([
+      ['UDP 53', 'TCP 53', 'UDP 5353', 'TCP 5353'],
+      ['TCP 443', 'TCP 6443', 'TCP 8443', 'TCP 16443'],
+      node,
+    ]);
+    const own = { 'networkPolicy.dnsPorts': [1053], 'networkPolicy.apiServerPorts': [7443] };
+    expect(egress(await rendered(own))).toEqual([['UDP 1053', 'TCP 1053'], ['TCP 443', 'TCP 7443'], node]);
+  });
+
+  test('passes the linter', async () => {
+    const { code, stdout } = await run([await pathOf(version), 'lint', '--strict', CHART]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('0 chart(s) failed') });
   });
 
   test('leaves out what is switched off', async () => {
@@ -67,8 +140,15 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
       extraEnv: [{ name: 'MORE', value: 'x' }],
     });
     const { args, env, volumeMounts } = containerOf(objects);
-    expect(args).toEqual(['controller', '--region=eu-central-1', '--cluster-name=one', '--log-format=text']);
+    expect(args).toEqual([
+      'controller',
+      '--leader-election-name=rolevend-controller',
+      '--region=eu-central-1',
+      '--cluster-name=one',
+      '--log-format=text',
+    ]);
     expect(env).toEqual([
+      { name: 'ROLEVEND_POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
       { name: 'AWS_CA_BUNDLE', value: '/etc/rolevend/ca.crt' },
       { name: 'AWS_ENDPOINT_URL', value: 'https://aws.example.com:8443/all' },
       { name: 'AWS_ENDPOINT_URL_ECR_PUBLIC', value: 'https://public.example.com' },
@@ -82,7 +162,7 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
     expect(volumeMounts).toEqual([{ name: 'aws-ca-bundle', mountPath: '/etc/rolevend', readOnly: true }]);
     expect(podOf(objects).volumes).toEqual([{ name: 'aws-ca-bundle', configMap: { name: 'company-ca' } }]);
     const [, rule] = only(objects, 'NetworkPolicy').spec.egress;
-    expect(rule?.ports.map(({ port }) => port).sort()).toEqual([3128, 443, 6443, 80, 8443]);
+    expect(rule?.ports.map(({ port }) => port).sort()).toEqual([16443, 3128, 443, 6443, 80, 8443]);
   });
 
   test('takes the image by digest, from a registry with a login', async () => {
@@ -155,6 +235,9 @@ describe.each(helmVersions)('the chart, rendered by %s', (version) => {
     ['labels that were emptied', { labels: null }, 'labels'],
     ['a ServiceAccount that nobody makes', { 'serviceAccount.create': false }, 'name'],
     ['more than all Pods', { 'podDisruptionBudget.maxUnavailable': '300%' }, 'maxUnavailable'],
+    ['a port that is none', { 'networkPolicy.dnsPorts': [65_536] }, 'dnsPorts'],
+    ['no port of an API server', { 'networkPolicy.apiServerPorts': [] }, 'apiServerPorts'],
+    ['a security context that was emptied', { podSecurityContext: null }, 'podSecurityContext'],
     ['two roles for the test', { 'test.roleName': 'app', 'test.roleArn': 'arn:aws:iam::1:role/app' }, 'test'],
   ])('refuses %s and names it', async (_, values, named) => {
     await expect(rendered(values)).rejects.toThrow(named);

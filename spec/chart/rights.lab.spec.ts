@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { managedLabel } from '../../lib/api/names.ts';
 import { restartKinds } from '../../lib/api/rollout-restart.ts';
@@ -12,7 +13,7 @@ import {
   trustPrincipals,
   trustServiceAccount,
 } from '../lab/index.ts';
-import type { PodSpec } from '../lab/kubelet.ts';
+import { type PodSpec, variablesOf } from '../lab/kubelet.ts';
 import { eventually } from '../support/eventually.ts';
 import { buildProgram, type RolevendProcess } from '../support/process.ts';
 import { install, kubectl, upgrade } from './cluster.ts';
@@ -87,7 +88,7 @@ describe('with exactly the rights, the arguments and the variables that the char
       serviceAccount: { namespace: NAMESPACE, name: serviceAccountName },
     });
     const added = { kubeconfig, 'leader-election-namespace': NAMESPACE };
-    const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    const variables = variablesOf(env, randomUUID());
     const replica = await shop.program.start({ flags: { ...flags, ...added }, env: variables });
     replicas.push(replica);
     return replica;

@@ -41,7 +41,7 @@ export interface RenderedSpec extends RenderedPod {
   template: { metadata: RenderedMetadata; spec: RenderedPod };
   selector: { matchLabels: Record<string, string> };
   podSelector: { matchLabels: Record<string, string> };
-  egress: { ports: { port: number }[] }[];
+  egress: { ports: { protocol: string; port: number }[] }[];
 }
 
 /** A Kubernetes object as it is rendered. */

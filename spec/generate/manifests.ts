@@ -29,7 +29,7 @@ export const installations = {
 /** A file with everything that the chart installs, for those who do not use Helm. */
 export async function installManifest(name: keyof typeof installations): Promise<string> {
   const { values, note } = installations[name];
-  const objects = await render('Helm 4', [...set(values), '--no-hooks']);
+  const objects = await render('Helm 4', [...set({ ...values, 'grants.installDefault': false }), '--no-hooks']);
   const documents = [namespace, ...objects.map(withoutHelm)];
   const options = { lineWidth: 120, aliasDuplicateObjects: false };
   return head(note) + documents.map((object) => `---\n${stringify(object, options)}`).join('');

@@ -22,9 +22,11 @@ test('the Dockerfile puts Node, one bundled file and its bill of materials into 
   expect(image).toEqual({
     base: 'gcr.io/distroless/nodejs24-debian12:nonroot',
     files: { 'dist/rolevend.mjs': '/rolevend.mjs', 'dist/sbom.cdx.json': '/sbom.cdx.json' },
+    env: { UV_THREADPOOL_SIZE: '16' },
     user: '65532:65532',
     entrypoint: [
       '/nodejs/bin/node',
+      "--import=data:text/javascript,['SIGTERM','SIGINT'].forEach(s=>process.once(s,()=>process.exit(0)))",
       '--min-semi-space-size=8',
       '--max-semi-space-size=8',
       '--initial-old-space-size=48',

@@ -71,6 +71,7 @@ describe('a controller', () => {
       passes: ['thrower', 'nan', 'good'],
       failures: [1, 1],
     });
+    const frames = expect.arrayContaining([expect.stringMatching(/:\d+:\d+$/)]);
     expect(log()).toEqual([
       {
         level: 'warn',
@@ -79,6 +80,7 @@ describe('a controller', () => {
         failures: 1,
         msg: 'pass failed, will try again',
         controller: 'test',
+        frames,
       },
       {
         level: 'warn',
@@ -87,6 +89,7 @@ describe('a controller', () => {
         failures: 1,
         msg: 'pass failed, will try again',
         controller: 'test',
+        frames,
       },
     ]);
   });

@@ -89,16 +89,19 @@ describe('the server for probes and metrics', () => {
     expect(statuses).toEqual([404, 404, 404, 405, 405]);
   });
 
-  it('tells nothing of an error in a route', async () => {
-    const url = await start({
+  it('tells nobody but its owner of an error in a route', async () => {
+    const thrown: unknown[] = [];
+    const broken = {
       '/sync': () => {
         throw new Error('secret');
       },
       '/async': () => Promise.reject(new Error('secret')),
-    });
+    };
+    const url = await start(broken, (error) => thrown.push(error));
     expect([await ask(`${url}/sync`), await ask(`${url}/async`)]).toEqual(
       [1, 2].map(() => ({ status: 500, type: 'text/plain; charset=utf-8', length: '15', body: 'internal error\n' })),
     );
+    expect(thrown).toEqual([new Error('secret'), new Error('secret')]);
   });
 
   it('is off at address 0', async () => {
@@ -144,8 +147,8 @@ describe('the server for probes and metrics', () => {
   });
 });
 
-async function start(routes: ServeOptions['routes']): Promise<string> {
-  const server = await serve({ address: '127.0.0.1:0', routes });
+async function start(routes: ServeOptions['routes'], onError?: ServeOptions['onError']): Promise<string> {
+  const server = await serve({ address: '127.0.0.1:0', routes, ...(onError && { onError }) });
   if (server === undefined) throw new Error('not listening');
   open.push(server);
   return `http://127.0.0.1:${server.port}`;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   acquired,
   decide,
+  heldElsewhere,
   type Lease,
   type LeaseSpec,
   microTime,
@@ -75,26 +76,86 @@ describe('the decision about a lease', () => {
     ['our own that was deleted: create', undefined, seen(lease('me'), 0), 5000, { action: 'create' }],
     ['a released one that was deleted: create', undefined, seen(lease(''), 0), 0, { action: 'create' }],
   ])('%s', (_title, found, observed, now, decision) => {
-    expect(decide(found, observed, now, 'me')).toEqual(decision);
+    expect(decide(found, observed, now, { identity: 'me' })).toEqual(decision);
   });
 
   it('leaves a lease that names us by the hand of somebody else to its holder of before for a term', () => {
     const edited = lease('me');
     const observed = observe(edited, seen(lease('you'), 0), 5000, OURS);
-    expect(decide(edited, observed, 19_999, undefined)).toEqual({ action: 'wait', ms: 1, holder: 'me' });
-    expect(decide(edited, observed, 20_000, undefined)).toEqual({ action: 'acquire' });
-    expect(decide(edited, observed, 5000, 'me')).toEqual({ action: 'renew' });
+    expect(decide(edited, observed, 19_999, {})).toEqual({ action: 'wait', ms: 1, holder: 'me' });
+    expect(decide(edited, observed, 20_000, {})).toEqual({ action: 'acquire' });
+    expect(decide(edited, observed, 5000, { identity: 'me' })).toEqual({ action: 'renew' });
   });
 
   it("never depends on the times that the other's clock wrote", () => {
     fc.assert(
       fc.property(fc.date({ noInvalidDate: true }), fc.nat(30_000), (date, now) => {
         const skewed = lease('you', { renewTime: microTime(date.getTime()), acquireTime: microTime(date.getTime()) });
-        expect(decide(skewed, seen(skewed, 0), now, 'me')).toEqual(
+        expect(decide(skewed, seen(skewed, 0), now, { identity: 'me' })).toEqual(
           now < OURS ? wait(OURS - now) : { action: 'acquire' },
         );
       }),
     );
+  });
+});
+
+describe('the decision about a lease of a process in whose place this one was started', () => {
+  const self = { identity: 'me', isPredecessor: (holder: string) => holder === 'before' };
+  const before = lease('before');
+  const renewal = lease('before', { renewTime: time });
+  const afterOther = observe(before, seen(lease('you'), 0), 100, OURS);
+  const waitFor = (holder: string, ms: number) => ({ action: 'wait', ms, holder });
+
+  it.each<[string, Lease | undefined, Observed | undefined, number, object]>([
+    ['waits a second for its last requests', before, seen(before, 100), 1099, waitFor('before', 1)],
+    ['then takes it', before, seen(before, 100), 1100, { action: 'acquire' }],
+    [
+      'counts anew from such a request',
+      renewal,
+      observe(renewal, seen(before, 0), 900, OURS),
+      1899,
+      waitFor('before', 1),
+    ],
+    ['takes it then, too', renewal, observe(renewal, seen(before, 0), 900, OURS), 1900, { action: 'acquire' }],
+    [
+      'creates it where it was deleted',
+      undefined,
+      observe(undefined, seen(before, 0), 500, OURS),
+      1500,
+      { action: 'create' },
+    ],
+    [
+      'leaves it for a term where somebody else led before: that is an edit',
+      before,
+      afterOther,
+      15_099,
+      waitFor('before', 1),
+    ],
+    ["leaves another's for its term", lease('you'), seen(lease('you'), 0), 14_999, waitFor('you', 1)],
+    [
+      "leaves another's that followed it",
+      lease('you'),
+      observe(lease('you'), seen(before, 0), 0, OURS),
+      14_999,
+      waitFor('you', 1),
+    ],
+  ])('%s', (_title, found, observed, now, decision) => {
+    expect(decide(found, observed, now, self)).toEqual(decision);
+  });
+});
+
+describe('the decision about a lease that may have had another name', () => {
+  it('is to create it a term later', () => {
+    const observed = observe(undefined, heldElsewhere(100, OURS), 5000, OURS);
+    const holder = 'whoever led under another name';
+    expect(decide(undefined, observed, 15_099, { identity: 'me' })).toEqual({ action: 'wait', ms: 1, holder });
+    expect(decide(undefined, observed, 15_100, { identity: 'me' })).toEqual({ action: 'create' });
+  });
+
+  it('is the same as ever where it exists', () => {
+    expect(observe(lease('you'), heldElsewhere(0, OURS), 100, OURS)).toMatchObject({ holder: 'you', at: 100 });
+    const observed = observe(released(lease('you'), term.now), heldElsewhere(0, OURS), 100, OURS);
+    expect(decide(released(lease('you'), term.now), observed, 100, {})).toEqual({ action: 'acquire' });
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { sleep } from '../../lib/clock.ts';
-import { type LeaseClient, runWithLease } from '../../lib/kube/lease.ts';
+import { type LeaseClient, type LeaseOptions, runWithLease } from '../../lib/kube/lease.ts';
 import { type Lease, microTime } from '../../lib/kube/lease-record.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createMetrics } from '../../lib/metrics.ts';
@@ -248,6 +248,69 @@ describe('a standby', () => {
   });
 });
 
+describe('a process that was started in the place of one that has ended', () => {
+  const follower = async ({ fate = 'stall' }: { fate?: Fate } = {}) => {
+    const { clock, stub, a } = await leaderAlone();
+    await clock.advance(30_000);
+    a.fate = fate;
+    const other = elector('c', clock, stub);
+    const b = elector('b', clock, stub, { isPredecessor: (holder) => holder === 'a' });
+    await clock.advance(0);
+    return { clock, stub, other, b };
+  };
+
+  it('takes its lease a second later, before all others', async () => {
+    const { clock, stub, other, b } = await follower();
+    await clock.advance(999);
+    expect(b.leads()).toBe(false);
+    await clock.advance(1);
+    expect([b.leads(), other.leads()]).toEqual([true, false]);
+    expect(stub.lease?.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
+  });
+
+  it('waits a second for what that one sent last and what arrives only now', async () => {
+    const { clock, stub, b } = await follower();
+    await clock.advance(900);
+    stub.edit((lease) => ({ ...lease, spec: { ...lease.spec, renewTime: microTime(clock.now()) } }));
+    // It finds out when it looks again.
+    await clock.advance(1099);
+    expect(b.leads()).toBe(false);
+    await clock.advance(1);
+    expect(b.leads()).toBe(true);
+  });
+
+  it('leaves the lease alone for its term where somebody else leads', async () => {
+    const { clock, stub, a, b: standby } = await leaderAndStandby();
+    await clock.advance(10_000);
+    a.end.abort();
+    await clock.advance(2400);
+    const b = elector('d', clock, stub, { isPredecessor: (holder) => holder === 'a' });
+    await clock.advance(30_000);
+    expect([standby.leads(), b.leads()]).toEqual([true, false]);
+  });
+
+  it('leaves the lease to its leader where only an edit names that one', async () => {
+    const { clock, stub, b } = await leaderAndStandby();
+    const restarted = elector('d', clock, stub, { isPredecessor: (holder) => holder === 'x' });
+    await clock.advance(10_000);
+    stub.edit((lease) => ({ ...lease, spec: { ...lease.spec, holderIdentity: 'x' } }));
+    await clock.advance(14_900);
+    expect([b.leads(), restarted.leads()]).toEqual([false, false]);
+  });
+});
+
+describe('a lease that may have had another name', () => {
+  it('is created a term later, by whoever comes first', async () => {
+    const clock = new ManualClock();
+    const stub = new LeaseStub(clock);
+    const [a, b] = ['a', 'b'].map((name) => elector(name, clock, stub, { mayBeRenamed: true })) as [Elector, Elector];
+    await clock.advance(14_999);
+    expect([a.leads(), b.leads(), stub.lease]).toEqual([false, false, undefined]);
+    await clock.advance(1);
+    expect([a.leads(), b.leads()].filter(Boolean)).toEqual([true]);
+  });
+});
+
 /** What people, or their tools, may do to a lease by hand. */
 const edits: Record<string, (lease: Lease) => Lease | undefined> = {
   'delete it': () => undefined,
@@ -305,7 +368,7 @@ interface Elector {
   status(): Promise<number | undefined>;
 }
 
-interface ElectorOptions {
+interface ElectorOptions extends Pick<LeaseOptions, 'isPredecessor' | 'mayBeRenamed'> {
   watch?: boolean;
   /** How long its work goes on after it was told to stop. */
   windDownMs?: number;
@@ -349,6 +412,8 @@ function elector(identity: string, clock: ManualClock, stub: LeaseStub, options:
     namespace: 'ns',
     name: 'l',
     identity,
+    isPredecessor: options.isPredecessor,
+    mayBeRenamed: options.mayBeRenamed ?? false,
     random: pseudoRandom(identity.charCodeAt(0)),
     signal: end.signal,
     lead: (signal, check) => {

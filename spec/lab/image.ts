@@ -10,6 +10,7 @@ export interface Image {
   /** Path in the repository after a build → path in the image. */
   files: Record<string, string>;
   labels: Record<string, string>;
+  env: Record<string, string>;
   /** User and group. */
   user: string;
   entrypoint: string[];
@@ -18,7 +19,7 @@ export interface Image {
 
 /** Reads the last stage of the Dockerfile. Throws at an instruction of it that it does not know. */
 export async function readImage(): Promise<Image> {
-  const image: Image = { base: '', files: {}, labels: {}, user: '', entrypoint: [], cmd: [] };
+  const image: Image = { base: '', files: {}, labels: {}, env: {}, user: '', entrypoint: [], cmd: [] };
   for (const [instruction, rest] of (await stages()).at(-1) ?? []) take(image, instruction, rest);
   return image;
 }
@@ -62,7 +63,8 @@ async function stages(): Promise<Instruction[][]> {
 function take(image: Image, instruction: string, rest: string): void {
   if (instruction === 'FROM') image.base = rest;
   else if (instruction === 'COPY') Object.assign(image.files, copied(rest));
-  else if (instruction === 'LABEL') Object.assign(image.labels, labelsOf(rest));
+  else if (instruction === 'LABEL') Object.assign(image.labels, pairsOf(rest));
+  else if (instruction === 'ENV') Object.assign(image.env, pairsOf(rest));
   else if (instruction === 'USER') image.user = rest;
   else if (instruction === 'ENTRYPOINT') image.entrypoint = JSON.parse(rest);
   else if (instruction === 'CMD') image.cmd = JSON.parse(rest);
@@ -76,7 +78,7 @@ function copied(rest: string): Record<string, string> {
   return { [from]: to };
 }
 
-function labelsOf(rest: string): Record<string, string> {
+function pairsOf(rest: string): Record<string, string> {
   const pairs = [...rest.matchAll(/(\S+?)=("[^"]*"|\S+)/g)];
   return Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, value.replaceAll('"', '')]));
 }

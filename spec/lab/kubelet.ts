@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { type AttachedControlPlane, expectSuccess } from './attach.ts';
@@ -10,7 +11,19 @@ import { type Outcome, run } from './install/run.ts';
 export interface PodSpec {
   serviceAccountName: string;
   securityContext: { runAsUser: number };
-  containers: { command?: string[]; args?: string[]; env?: { name: string; value: string }[] }[];
+  containers: { command?: string[]; args?: string[]; env?: Variable[] }[];
+}
+
+/** A variable of a container: a text, or the UID of its Pod, which is all that is asked of the downward API. */
+export interface Variable {
+  name: string;
+  value?: string;
+  valueFrom?: { fieldRef: { fieldPath: string } };
+}
+
+/** The variables of a container in the Pod with this UID. */
+export function variablesOf(env: readonly Variable[] = [], podUid: string): Record<string, string> {
+  return Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, valueFrom ? podUid : (value ?? '')]));
 }
 
 /** A container of the project's image that can be run. */
@@ -36,12 +49,12 @@ export async function prepareContainer(
   const token = await plane.serviceAccountToken({ namespace, name: serviceAccountName });
   await prepareTree(tree, { namespace, token, caFile: plane.caFile });
   const command = [...(first?.command ?? image.entrypoint), ...(first?.args ?? image.cmd)];
-  const env = Object.fromEntries((first?.env ?? []).map(({ name, value }) => [name, value]));
+  const env = variablesOf(first?.env, randomUUID());
   return {
     tree,
     user: securityContext.runAsUser,
     command,
-    env: { ...clusterEnvironment(plane.server), ...env },
+    env: { ...image.env, ...clusterEnvironment(plane.server), ...env },
     remove: () => directory.remove(),
   };
 }

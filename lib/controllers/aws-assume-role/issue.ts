@@ -4,7 +4,7 @@ import { isThrottle } from '../../aws/errors.ts';
 import type { IssueResult } from '../../credentials/assume-role.ts';
 import { specHash } from '../../credentials/input-hash.ts';
 import type { IssueRequest } from '../../credentials/request.ts';
-import { describeError, isAbort, RolevendError } from '../../errors.ts';
+import { describeError, framesOf, isAbort, RolevendError } from '../../errors.ts';
 import { isNamespaceTerminating, KubeError } from '../../kube/errors.ts';
 import { isLeaseLost } from '../../kube/lease.ts';
 import { isFinalized, secrets } from '../../kube/objects.ts';
@@ -182,7 +182,8 @@ function noteFailure(pass: Pass, reason: IssueReason, error: unknown, context: V
   context.metrics.refreshed('failure', failure.code);
   context.announcer.failed(pass.object, failure, isThrottle(error));
   const { code, requestId, count } = failure;
-  context.log.warn({ object: pass.key, reason, code, requestId, attempt: count }, 'no credential issued');
+  const frames = framesOf(error);
+  context.log.warn({ object: pass.key, reason, code, requestId, attempt: count, frames }, 'no credential issued');
 }
 
 function failureOf(pass: Pass, error: unknown, now: number): Failure {

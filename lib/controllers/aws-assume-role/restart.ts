@@ -1,5 +1,5 @@
 import type { RestartTarget } from '../../api/rollout-restart.ts';
-import { describeError, isAbort } from '../../errors.ts';
+import { describeError, framesOf, isAbort } from '../../errors.ts';
 import { type Pass, serverNow, type VendingContext } from './pass.ts';
 import { RestartPace } from './restart-pace.ts';
 import { leftRetryAt, restartAt, restartDigest } from './restart-plan.ts';
@@ -104,7 +104,8 @@ export class Restarter {
         if (pass.signal.aborted && isAbort(error)) throw error;
         const failed = { target, error };
         failures.push(failed);
-        const what = { object: pass.key, target: nameOf(target), error: describeError(error) };
+        const problem = { error: describeError(error), frames: framesOf(error) };
+        const what = { object: pass.key, target: nameOf(target), ...problem };
         this.#context.log.warn(what, 'a workload was not restarted');
         if (isTrouble(failed)) break;
       }

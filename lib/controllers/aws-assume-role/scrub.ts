@@ -1,4 +1,4 @@
-import { describeError, isAbort } from '../../errors.ts';
+import { describeError, framesOf, isAbort } from '../../errors.ts';
 import { isNamespaceTerminating } from '../../kube/errors.ts';
 import { type ObjectMeta, secrets } from '../../kube/objects.ts';
 import { digest } from '../../secrets/render.ts';
@@ -35,7 +35,8 @@ export async function scrub(pass: Pass, context: VendingContext): Promise<number
     return await empty(pass, record, meta, context);
   } catch (error) {
     if ((pass.signal.aborted && isAbort(error)) || isNamespaceTerminating(error)) throw error;
-    context.log.warn({ object: pass.key, error: describeError(error) }, 'the ended credential could not be removed');
+    const problem = { error: describeError(error), frames: framesOf(error) };
+    context.log.warn({ object: pass.key, ...problem }, 'the ended credential could not be removed');
     return RETRY_MS;
   }
 }

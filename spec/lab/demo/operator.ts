@@ -38,12 +38,13 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
   await mkdir(home, { recursive: true });
   const addresses = [`--metrics-bind-address=${address}`, `--health-probe-bind-address=${address}`];
   const flags = [`--kubeconfig=${options.kubeconfig}`, '--log-format=text', ...addresses, ...(options.flags ?? [])];
-  const settings = (await readImage()).entrypoint.slice(1, -1);
+  const image = await readImage();
+  const settings = image.entrypoint.slice(1, -1);
   const operator = startGuarded({
     name: 'rolevend',
     command: [process.execPath, ...settings, BUNDLE, 'controller', ...flags],
     logFile: join(home, 'log'),
-    env: { PATH: process.env.PATH, HOME: home, ...options.aws },
+    env: { ...image.env, PATH: process.env.PATH, HOME: home, ...options.aws },
   });
   try {
     await ready(operator, `http://${address}`);
