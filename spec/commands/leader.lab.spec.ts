@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { expectSuccess } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,30 +12,47 @@ interface Lease {
   spec: { holderIdentity?: string; leaseTransitions?: number };
 }
 
+let shop: Workshop;
+let site: Site;
+const processes: RolevendProcess[] = [];
+
+beforeAll(async () => {
+  shop = await openWorkshop();
+});
+afterAll(() => shop?.stop());
+
+beforeEach(async () => {
+  site = await openSite(shop);
+});
+afterEach(async () => {
+  await Promise.all(processes.splice(0).map((one) => one.end('SIGKILL')));
+  await site?.close();
+});
+
+async function start(variables: Record<string, string> = {}): Promise<RolevendProcess> {
+  const flags = {
+    kubeconfig: shop.plane.kubeconfig,
+    namespaces: site.ns.name,
+    'leader-election-namespace': site.ns.name,
+  };
+  const one = await shop.program.start({ flags, env: { ...shop.aws.environment(shop.keys), ...variables } });
+  processes.push(one);
+  return one;
+}
+
+const path = () => `/apis/coordination.k8s.io/v1/namespaces/${site.ns.name}/leases/rolevend-controller`;
+
+async function lease(): Promise<Lease['spec']> {
+  return expectSuccess(await shop.plane.request<Lease>('GET', path()), path()).spec;
+}
+
+async function changeLease(spec: object): Promise<void> {
+  expectSuccess(await shop.plane.request('PATCH', path(), { spec }), path());
+}
+
 describe('two processes with --leader-elect', () => {
-  let shop: Workshop;
-  let site: Site;
-  let processes: RolevendProcess[];
-
-  beforeAll(async () => {
-    shop = await openWorkshop();
-  });
-  afterAll(() => shop?.stop());
-
   beforeEach(async () => {
-    site = await openSite(shop);
-    const flags = {
-      kubeconfig: shop.plane.kubeconfig,
-      namespaces: site.ns.name,
-      'leader-election-namespace': site.ns.name,
-    };
-    const env = shop.aws.environment(shop.keys);
-    processes = [await shop.program.start({ flags, env }), await shop.program.start({ flags, env })];
-    await Promise.all(processes.map((one) => one.ready()));
-  });
-  afterEach(async () => {
-    await Promise.all(processes.map((one) => one.end('SIGKILL')));
-    await site?.close();
+    for (const one of [await start(), await start()]) await one.ready();
   });
 
   /** The one that leads, then the other. */
@@ -44,11 +63,6 @@ describe('two processes with --leader-elect', () => {
       async () => ((await one.metric(leading)) ?? 0) + ((await two.metric(leading)) ?? 0) === 1,
     );
     return (await one.metric(leading)) === 1 ? [one, two] : [two, one];
-  }
-
-  async function lease(): Promise<Lease['spec']> {
-    const path = `/apis/coordination.k8s.io/v1/namespaces/${site.ns.name}/leases/rolevend-controller`;
-    return expectSuccess(await shop.plane.request<Lease>('GET', path), path).spec;
   }
 
   const objectsIssued = async (one: RolevendProcess) =>
@@ -84,9 +98,7 @@ describe('two processes with --leader-elect', () => {
 
   test('a leader that loses the Lease stops working and ends with exit code 1', async () => {
     const [leader, standby] = await leaderAndStandby();
-    const path = `/apis/coordination.k8s.io/v1/namespaces/${site.ns.name}/leases/rolevend-controller`;
-    const thief = { spec: { holderIdentity: 'somebody else', leaseDurationSeconds: 15 } };
-    expectSuccess(await shop.plane.request('PATCH', path, thief), path);
+    await changeLease({ holderIdentity: 'somebody else', leaseDurationSeconds: 15 });
     expect(await leader.exited).toBe(1);
     expect(await leader.log()).toContainEqual(
       expect.objectContaining({
@@ -96,5 +108,48 @@ describe('two processes with --leader-elect', () => {
       }),
     );
     expect(await standby.metric(leading)).toBe(0);
+  });
+});
+
+describe('a leader that was killed', () => {
+  /** Believed up to 150 s, which would be over first for those that have stood by for longer. */
+  const forLong = { leaseDurationSeconds: 3600 };
+  const standsBy = async (one: RolevendProcess) =>
+    (await one.log()).some(({ msg }) => msg === 'standing by, another process leads');
+  const leads = async (one: RolevendProcess) => (await one.metric(leading)) === 1;
+
+  test('is followed by the next process of its Pod, and by none of another, whatever their hosts are called', async () => {
+    const podUid = randomUUID();
+    const killed = await start({ ROLEVEND_POD_UID: podUid });
+    await eventually('it to lead', () => leads(killed));
+    await killed.end('SIGKILL');
+    const former = (await lease()).holderIdentity ?? '';
+    await changeLease(forLong);
+    const others = [await start({ ROLEVEND_POD_UID: randomUUID() }), await start()];
+    for (const other of others) await eventually('the others to stand by', () => standsBy(other));
+
+    const next = await start({ ROLEVEND_POD_UID: podUid });
+    await eventually('the next of the Pod to lead', () => leads(next));
+    const { holderIdentity = '', leaseTransitions } = await lease();
+    const place = `${hostname()}_${podUid}_`;
+    expect([former, holderIdentity].map((name) => name.slice(0, place.length))).toEqual([place, place]);
+    expect(holderIdentity).not.toBe(former);
+    expect(leaseTransitions).toBe(1);
+    expect(await Promise.all(others.map(leads))).toEqual([false, false]);
+  });
+
+  test('is not followed by a second process that shared its Pod with it', async () => {
+    const podUid = randomUUID();
+    const killed = await start({ ROLEVEND_POD_UID: podUid });
+    await eventually('it to lead', () => leads(killed));
+    const second = await start({ ROLEVEND_POD_UID: podUid });
+    await changeLease(forLong);
+    await eventually('the second to stand by', () => standsBy(second));
+    await killed.end('SIGKILL');
+    const former = (await lease()).holderIdentity;
+    const third = await start({ ROLEVEND_POD_UID: podUid });
+    await eventually('the third, which has the lock of the Pod, to lead', () => leads(third));
+    expect((await lease()).holderIdentity).not.toBe(former);
+    expect(await leads(second)).toBe(false);
   });
 });

@@ -26,6 +26,8 @@ export interface ControlPlaneOptions {
   crds?: boolean;
   /** Run kube-controller-manager, default yes. Without it nothing is garbage collected and no namespace ever goes. */
   controllerManager?: boolean;
+  /** More of its controllers, by their names. Default: none. */
+  moreControllers?: readonly string[];
 }
 
 /** A running etcd, kube-apiserver and kube-controller-manager of our own. */
@@ -88,7 +90,9 @@ class RunningParts {
     await openDiscovery(attached.request);
     if (this.#options.crds ?? true) await applyCrds(attached.request);
     if (this.#options.controllerManager ?? true) {
-      this.#keep(startControllerManager(programs['kube-controller-manager'], dir, description.kubeconfig));
+      const { moreControllers } = this.#options;
+      const program = programs['kube-controller-manager'];
+      this.#keep(startControllerManager(program, dir, description.kubeconfig, moreControllers));
       await this.#controllersWork(attached);
     }
     return this.#handle(attached);

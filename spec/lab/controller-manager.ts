@@ -19,10 +19,11 @@ export function startControllerManager(
   program: readonly string[],
   directory: string,
   kubeconfig: string,
+  more: readonly string[] = [],
 ): GuardedProcess {
   const flags = {
     kubeconfig,
-    controllers: CONTROLLERS.join(','),
+    controllers: [...CONTROLLERS, ...more].join(','),
     'leader-elect': 'false',
     'secure-port': '0',
     'service-account-private-key-file': SIGNING_KEY,
