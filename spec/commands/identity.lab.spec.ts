@@ -67,7 +67,8 @@ describe('an operator with the rights of the chart', () => {
     const { aws, plane, program } = shop;
     const { name: namespace } = site.ns;
     const kubeconfig = await plane.kubeconfigFor({ serviceAccount: { namespace, name: 'rolevend' } });
-    const flags = { kubeconfig, namespaces: namespace, 'leader-election-namespace': namespace };
+    const lease = { 'leader-election-namespace': namespace, 'leader-election-name': `rolevend-${namespace}-controller` };
+    const flags = { kubeconfig, namespaces: namespace, ...lease };
     const operator = await program.start({ flags, env: { ...aws.environment(), ...env } });
     installations.set(name, { site, operator });
     await operator.ready();
