@@ -4,11 +4,9 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { readImage } from '../lab/image.ts';
 import { buildProgram, type Program } from '../support/process.ts';
-
-jest.setTimeout(60_000);
 
 /** Options of Node.js for a module that does this in the very first turn in which the process handles what is named. */
 function atOnce(name: string, act: string): string {

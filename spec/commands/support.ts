@@ -101,17 +101,24 @@ export interface Moment {
   resource: string;
   name?: string;
   fault: Extract<KubeFault, `kill-${string}`>;
+  /** Requests before a write of a Secret with this verb do not count. A patch waits for a write of any verb where none is named. */
+  after?: KubeVerb;
 }
 
 /** Kills the operator at a request that is to come. Gives a function that waits for that. */
-export function killedAt(moment: Moment, proxy: FaultProxy, operator: RolevendProcess): () => Promise<unknown> {
+export function killedAt(
+  { after, ...moment }: Moment,
+  proxy: FaultProxy,
+  operator: RolevendProcess,
+): () => Promise<unknown> {
   let isDead = false;
   const kill = async () => {
     await operator.end('SIGKILL');
     isDead = true;
   };
   // A status that only tells of a slow issue is not the one meant.
-  const when = () => moment.verb !== 'patch' || proxy.requests.some(isSecretWrite);
+  const isMeant = (seen: SeenRequest) => isSecretWrite(seen) && (after === undefined || seen.verb === after);
+  const when = () => moment.verb !== 'patch' || proxy.requests.some(isMeant);
   proxy.requests.length = 0;
   proxy.arm({ ...moment, when, kill });
   return () => eventually(`${moment.fault} at ${moment.verb} ${moment.resource}`, () => isDead);

@@ -2,7 +2,6 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { systemClock } from '../../lib/clock.ts';
 import { RolevendError } from '../../lib/errors.ts';
 import { KubeClient } from '../../lib/kube/client.ts';
 import { loadConnection } from '../../lib/kube/connection.ts';
@@ -273,9 +272,7 @@ describe('a client', () => {
     const { client, connection } = await through();
     await client.get(namespaces, { name: 'default' });
     proxy.freeze();
-    const before = systemClock.monotonic();
     const error = await failure(client.create(secrets, secret(), { timeoutMs: 300 }));
-    expect(systemClock.monotonic() - before).toBeLessThan(2_000);
     expect(error).toMatchObject({
       status: 0,
       code: 'Unreachable',

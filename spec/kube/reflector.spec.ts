@@ -5,6 +5,7 @@ import { Store } from '../../lib/kube/store.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createMetrics } from '../../lib/metrics.ts';
 import { ManualClock } from '../support/clock.ts';
+import { hangSignal } from '../support/eventually.ts';
 import { type ConfigMap, configMap, configMaps } from './support/cluster.ts';
 import { ScriptedClient } from './support/scripted-client.ts';
 
@@ -102,7 +103,7 @@ describe('a reflector whose store is to be current', () => {
     await clock.advance(60 * SECOND);
     client.lastWatch.onEvent({ type: 'BOOKMARK', object: versioned('', '20') });
     await clock.advance(4_999);
-    await reflector.current(AbortSignal.timeout(60_000));
+    await reflector.current(hangSignal());
     expect([client.lists.length, client.watches.length]).toEqual([1, 1]);
   });
 

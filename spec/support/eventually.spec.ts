@@ -1,5 +1,5 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
-import packageJson from '../../package.json' with { type: 'json' };
 import { eventually, HANG_LIMIT_MS } from './eventually.ts';
 
 describe('eventually', () => {
@@ -28,7 +28,9 @@ describe('eventually', () => {
     await expect(eventually('an answer', probe, 30)).rejects.toThrow('the last probe gave no answer');
   });
 
-  it('ends before jest ends the test, so that its message is shown', () => {
-    expect(packageJson.jest.testTimeout).toBeGreaterThan(2 * HANG_LIMIT_MS);
+  it('ends before jest ends the test, so that its message is shown', async () => {
+    const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+    const { jest } = JSON.parse(text) as { jest: { testTimeout: number } };
+    expect(jest.testTimeout).toBeGreaterThan(2 * HANG_LIMIT_MS);
   });
 });

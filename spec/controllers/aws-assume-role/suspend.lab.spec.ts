@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { findCondition } from '../../../lib/api/conditions.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type App, assumptions, eventShown, openApp, patch, requestRefresh } from './observe.ts';
+import { assumptions, eventShown, patch, requestRefresh } from './observe.ts';
+import { idle, openTimeApp, type TimeApp } from './probes.ts';
 
-/** Long enough to suspend the object before its first refresh, 30 % of it after the issue. */
-const LIFE_SECONDS = 8;
+const LIFE_SECONDS = 900;
 
 describe('spec.suspend', () => {
-  let app: App;
+  let app: TimeApp;
 
   beforeAll(async () => {
-    app = await openApp();
+    app = await openTimeApp();
   });
 
   afterAll(async () => {
@@ -40,6 +40,10 @@ describe('spec.suspend', () => {
     ]);
     expect(issued.nextRefreshAt).toBeUndefined();
     await requestRefresh(scene, 'app', 'while suspended');
+    stage.clock.skip((LIFE_SECONDS / 2) * 1_000);
+    await idle(scene);
+    expect((await told('app'))?.at(0)).toBe('Ready True Issued');
+    stage.clock.skip((LIFE_SECONDS / 2) * 1_000);
     const { status } = await scene.condition('app', 'Ready', 'False', 'Expired');
     expect({ ...status, conditions: [] }).toEqual({
       ...issued,
