@@ -5,6 +5,7 @@ import { ecrRules, ecrSchema } from './ecr.ts';
 import { outputSchema } from './output.ts';
 import { outputRules } from './output-rules.ts';
 import { copiedKeyRules, dnsNameRules, labelValueRule, regionRules, roleArnRules, roleNameRules } from './patterns.ts';
+import { registryKeyRules } from './registry-key.ts';
 import { restartDefaults, rolloutRestartSchema } from './rollout-restart.ts';
 import { boundedMap, mustMatch, type Rule, ruled } from './rules.ts';
 import {
@@ -69,9 +70,10 @@ const ecrRepositoryUrl = ruled(z.string().max(512), [
     '^[!-~]*$',
     'ecrRepositoryUrl has blanks, control or non-ASCII characters; write the registry or repository alone, e.g. 123456789012.dkr.ecr.eu-west-1.amazonaws.com',
   ),
+  ...registryKeyRules('ecrRepositoryUrl'),
 ]).meta({
   description:
-    'ECR registry or repository, the key of the auths entry, kept as written. Account and Region come from its host; of another host (PrivateLink, a mirror) they are those of the role and the object. ECR Public is taken, too. Required for secretType EcrDockerConfigJson unless ecr.registries is set, and without meaning for the others. At most 512 visible ASCII characters.',
+    'ECR registry or repository, the key of the auths entry, kept as written: host, and path where one is meant, as in the name of an image without tag and digest; https:// may stand before it. Account and Region come from its host; of another host (PrivateLink, a mirror) they are those of the role and the object. ECR Public is taken, too. Required for secretType EcrDockerConfigJson unless ecr.registries is set, and without meaning for the others. At most 512 visible ASCII characters.',
 });
 
 const region = ruled(z.string().max(64), regionRules('region')).meta({

@@ -8,7 +8,7 @@ const count = (description: string) => z.int().optional().meta({ description });
 const condition = z
   .object({
     type: text(
-      'Ready, Reconciling, Stalled, Refreshed, Granted, DurationClamped, Scrubbed, RestartImpaired or Suspended.',
+      'Ready, Reconciling, Stalled, Refreshed, Granted, DurationClamped, Scrubbed, RestartImpaired, RegistryUnusable or Suspended.',
     ),
     status: text('True, False or Unknown.'),
     reason: text('One word: an AWS error code or a reason of the operator.'),

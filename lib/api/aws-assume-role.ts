@@ -95,3 +95,13 @@ export function withDefaults(spec: AWSAssumeRoleSpec): ResolvedSpec {
 export function specProblems(spec: unknown): string[] {
   return problems(awsAssumeRoleSpecSchema, spec, 'spec');
 }
+
+/** Of `specProblems` those for which nothing is issued. */
+export function stoppingProblems(spec: unknown): string[] {
+  return problems(awsAssumeRoleSpecSchema, spec, 'spec', 'others');
+}
+
+/** Of `specProblems` those that an object of an earlier version may keep, though they make its Secret of no use to most. */
+export function keptProblems(spec: unknown): string[] {
+  return problems(awsAssumeRoleSpecSchema, spec, 'spec', 'kept');
+}

@@ -8,6 +8,7 @@ export const conditionTypes = [
   'DurationClamped',
   'Scrubbed',
   'RestartImpaired',
+  'RegistryUnusable',
   'Suspended',
 ] as const;
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { KNOWN_REGISTRY, parseRegistry } from './ecr-host.ts';
 import { regionRules } from './patterns.ts';
+import { registryKeyRules } from './registry-key.ts';
 import { celString, mustMatch, type Rule, ruled } from './rules.ts';
 import { celIsType, type SecretType } from './secret-type.ts';
 
@@ -17,6 +18,7 @@ const url = ruled(z.string().max(512), [
     '^[!-~]+$',
     'urls has an entry that is empty or has blanks, control or non-ASCII characters; write the registry or repository alone, e.g. 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team-a',
   ),
+  ...registryKeyRules('urls has an entry that'),
 ]);
 
 const registryFields = z
@@ -29,7 +31,7 @@ const registryFields = z
     }),
     urls: z.array(url).min(1).max(20).optional().meta({
       description:
-        'Registries or repositories, the keys of the auths entries, kept as written. A host that AWS gives tells account and Region by itself and wins over accountId and region; any other (PrivateLink, a mirror) needs both. Default: the classic and the dual-stack host of the account in the Region. 1 to 20, each of at most 512 visible ASCII characters.',
+        'Registries or repositories, the keys of the auths entries, kept as written: host, and path where one is meant, as in the name of an image without tag and digest; https:// may stand before it. A host that AWS gives tells account and Region by itself and wins over accountId and region; any other (PrivateLink, a mirror) needs both. Default: the classic and the dual-stack host of the account in the Region. 1 to 20, each of at most 512 visible ASCII characters.',
     }),
     public: z.boolean().optional().meta({
       description:

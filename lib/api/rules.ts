@@ -11,6 +11,8 @@ export interface Rule<T> {
   holds(value: T): boolean;
   /** Where the problem is shown when the rule stands on a parent, such as `.refresh.minRemainingSeconds`. */
   fieldPath?: string;
+  /** Whether an object that was stored before the rule existed goes on as it did, and is only told. Default false. */
+  isKept?: boolean;
 }
 
 /** Attaches rules to a schema: as refinements for code, and as `x-kubernetes-validations` for the generated CRD. */
@@ -19,7 +21,11 @@ export function ruled<S extends z.ZodType>(schema: S, rules: readonly Rule<z.out
   let checked = schema;
   for (const rule of rules) {
     const path = rule.fieldPath?.split('.').filter((part) => part !== '') ?? [];
-    checked = checked.refine((value) => rule.holds(value), { message: rule.message, path });
+    checked = checked.refine((value) => rule.holds(value), {
+      message: rule.message,
+      path,
+      params: { isKept: rule.isKept === true },
+    });
   }
   const validations = rules.map(({ cel, message, fieldPath }) => ({
     rule: cel,
@@ -78,11 +84,19 @@ export function boundedMap<V extends z.ZodType>(
   return ruled(map.meta({ maxProperties }), rules as never);
 }
 
+/** Which problems are meant: all, or only those that an object may keep (`Rule.isKept`), or only the others. */
+export type Meant = 'all' | 'kept' | 'others';
+
 /** What is wrong with `value` by `schema`, one line per problem as `<path>: <problem>`; empty when nothing is. */
-export function problems(schema: z.ZodType, value: unknown, root: string): string[] {
+export function problems(schema: z.ZodType, value: unknown, root: string, meant: Meant = 'all'): string[] {
   const result = schema.safeParse(value, { error: describeIssue });
   if (result.success) return [];
-  return result.error.issues.map((issue) => `${root}${issue.path.map(step).join('')}: ${issue.message}`);
+  const issues = result.error.issues.filter((issue) => meant === 'all' || isKept(issue) === (meant === 'kept'));
+  return issues.map((issue) => `${root}${issue.path.map(step).join('')}: ${issue.message}`);
+}
+
+function isKept(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'custom' && issue.params?.['isKept'] === true;
 }
 
 function step(part: PropertyKey): string {

@@ -1,4 +1,4 @@
-import { type AWSAssumeRole, type ResolvedSpec, specProblems } from '../../api/aws-assume-role.ts';
+import { type AWSAssumeRole, type ResolvedSpec, stoppingProblems } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
 import { PROCESS_DURATION_SECONDS } from '../../api/secret-type.ts';
@@ -53,7 +53,7 @@ export function ask(
   spec: ResolvedSpec,
   { caller, identityProblem, region, grants, namespaceLabels }: Surroundings,
 ): Asked {
-  const problems = specProblems(object.spec);
+  const problems = stoppingProblems(object.spec);
   if (problems.length > 0) return obstacle('InvalidSpec', problems.join('; '));
   if (caller === undefined && needsCaller(spec)) {
     return obstacle('NoIdentity', identityProblem ?? 'the operator has no AWS identity', false);

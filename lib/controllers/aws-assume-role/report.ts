@@ -1,4 +1,4 @@
-import { type AWSAssumeRole, awsAssumeRoles } from '../../api/aws-assume-role.ts';
+import { type AWSAssumeRole, awsAssumeRoles, keptProblems } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
 import { refOfKey } from '../../kube/objects.ts';
@@ -80,7 +80,14 @@ export function viewOf(pass: Pass, now: number): View {
     handledRefreshRequest: handledRefresh(pass),
     restart: pass.restart,
     restartProblem: restartProblem(pass, record),
+    registryProblem: registryProblem(pass),
   };
+}
+
+/** An image pull Secret of an object that was stored before its registries were judged stays as it is, and that is told. */
+function registryProblem({ spec, object, asked }: Pass): string | undefined {
+  if (spec.secretType !== 'EcrDockerConfigJson' || asked.obstacle?.code === 'InvalidSpec') return undefined;
+  return keptProblems(object.spec).join('; ') || undefined;
 }
 
 /** While the operator's identity, or the namespace, is not known yet, as after a start, grants and clamps of this spec are as they were told. */

@@ -31,6 +31,8 @@ export interface View {
   /** What the grants say; undefined where it could not be asked. */
   granted?: { allowed: boolean; message: string } | undefined;
   clamp?: { reason: string; message: string } | undefined;
+  /** Why hardly anybody finds the registries of the Secret. */
+  registryProblem?: string | undefined;
   effectiveDurationSeconds?: number | undefined;
   handledRefreshRequest?: string | undefined;
   /** The restart of this pass; the last one stays in the status. */
@@ -109,6 +111,7 @@ export function conditionsOf(view: View, now: number, before?: Condition): Said[
     ...(view.restartProblem
       ? [condition('RestartImpaired', 'True', view.restartProblem.reason, view.restartProblem.message)]
       : []),
+    ...(view.registryProblem ? [condition('RegistryUnusable', 'True', 'InvalidSpec', view.registryProblem)] : []),
     ...(view.suspended
       ? [condition('Suspended', 'True', 'Suspended', 'spec.suspend is true: nothing is issued or refreshed')]
       : []),

@@ -18,6 +18,8 @@ import { objectOf, type Scene } from './support.ts';
 const invalid = { Ready: 'False/InvalidSpec', Stalled: 'True/InvalidSpec', Refreshed: 'False/InvalidSpec' };
 const issued = { Ready: 'True/Issued', Refreshed: 'True/Issued', Granted: 'True/Granted' };
 const good = (name: string) => ({ roleName: 'app', secretName: name, secretType: 'Map' });
+const pulling = (secretName: string, ecrRepositoryUrl: string) =>
+  ({ roleName: 'puller', secretName, secretType: 'EcrDockerConfigJson', ecrRepositoryUrl }) as const;
 
 /** Specs that an operator of before let in, and what is said about them: the field and the way out. */
 const stored: Record<string, { spec: unknown; says: string[] }> = {
@@ -61,6 +63,12 @@ const stored: Record<string, { spec: unknown; says: string[] }> = {
   'no-spec': { spec: undefined, says: ['spec.secretName: Required value'] },
   empty: { spec: {}, says: ['spec.secretName: Required value'] },
 };
+/** Registries that an operator of before let in, and that are served as before. */
+const kept = [
+  'oci://111122223333.dkr.ecr.eu-central-1.amazonaws.com',
+  '111122223333.dkr.ecr.eu-central-1.amazonaws.com/team/app:1.0',
+  '111122223333.dkr.ecr.eu-central-1.amazonaws.com:443',
+];
 /** What not even a status can be written for, or only by luck. It must not disturb the others. */
 const hopeless: Record<string, unknown> = {
   'text-spec': 'app',
@@ -77,7 +85,9 @@ describe('objects that were stored before the rules came', () => {
   beforeAll(async () => {
     plane = await startControlPlane({ name: 'legacy' });
     stage = await openTimeStage(plane);
-    await stage.aws.createRole('app', { trust: trustPrincipals(stage.keys.arn) });
+    const trust = trustPrincipals(stage.keys.arn);
+    await stage.aws.createRole('app', { trust });
+    await stage.aws.createRole('puller', { trust, policies: ['ecr:GetAuthorizationToken'] });
     scene = await openTimeScene(stage);
     await scene.operator.stop();
     await storeAll(plane);
@@ -104,6 +114,7 @@ describe('objects that were stored before the rules came', () => {
     for (const [name, spec] of [
       ...Object.entries(stored).map(([name, { spec }]) => [name, spec] as const),
       ...Object.entries(hopeless),
+      ...kept.map((ecrRepositoryUrl, at) => [`kept-${at}`, pulling(`kept-${at}`, ecrRepositoryUrl)] as const),
     ]) {
       expectSuccess(await request('POST', path, named(name, spec)), name);
     }
@@ -119,7 +130,21 @@ describe('objects that were stored before the rules came', () => {
       seen[name] = says.filter((words) => !message.includes(words));
     }
     expect(seen).toEqual(Object.fromEntries(Object.keys(stored).map((name) => [name, []])));
-    expect(stage.aws.gateway.count('AssumeRole')).toBe(0);
+    expect(stage.aws.gateway.calls({ action: 'AssumeRole', role: 'app' })).toEqual([]);
+  });
+
+  test('keep the Secret of a registry that hardly anybody finds, and say how to write it', async () => {
+    for (const [at, url] of kept.entries()) {
+      const object = await settled(scene, `kept-${at}`, { ...issued, RegistryUnusable: 'True/InvalidSpec' });
+      expect(messageOf(object, 'RegistryUnusable')).toMatch(
+        /^spec\.ecrRepositoryUrl: .*neither kubelet nor helm finds it/,
+      );
+      const { text } = (await scene.secret(`kept-${at}`)) ?? { text: {} as Record<string, string> };
+      expect(Object.keys(JSON.parse(text['.dockerconfigjson'] ?? '{}').auths)).toEqual([url]);
+    }
+    const [, right = ''] = kept[0]?.split('//') ?? [];
+    await scene.apply('kept-0', pulling('kept-0', right));
+    await settled(scene, 'kept-0', issued);
   });
 
   test('leave the others alone and keep nobody busy', async () => {

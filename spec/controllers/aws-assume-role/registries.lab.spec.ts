@@ -120,7 +120,7 @@ describe('an image pull Secret', () => {
   });
 
   test('asks for a session that may pull only from its repositories', async () => {
-    const urls = [`${OTHER}.dkr.ecr.us-west-2.amazonaws.com/team/app:1.0`];
+    const urls = [`${OTHER}.dkr.ecr.us-west-2.amazonaws.com/team/app`];
     await apply('narrow', { ecr: { restrictToRepositories: true, registries: [{ urls }] } });
     await app.scene.ready('narrow');
     const calls = app.stage.aws.gateway.calls({ action: 'AssumeRole', role: 'puller' });

@@ -46,6 +46,7 @@ describe('what the status follows from', () => {
       handledRefreshRequest: undefined,
       restart: undefined,
       restartProblem: undefined,
+      registryProblem: undefined,
     });
   });
 
@@ -89,6 +90,16 @@ describe('what the status follows from', () => {
 
   it('is the role of the status where it cannot be told now', () => {
     expect(view({ object: role({ status: { roleArn: 'arn:old' } }), asked: lost }).roleArn).toBe('arn:old');
+  });
+
+  it('is what is wrong with the registries that an older version took', () => {
+    const told = (ecrRepositoryUrl: string, change: PassChange = {}) =>
+      view({ ...change, object: role({ spec: { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl } }) })
+        .registryProblem;
+    expect(told('oci://host.example.org')).toMatch(/^spec\.ecrRepositoryUrl: .* neither kubelet nor helm finds it/);
+    expect(told('host.example.org')).toBeUndefined();
+    const wrong = { obstacle: { code: 'InvalidSpec', message: 'wrong', permanent: true } } as const;
+    expect(told('oci://host.example.org', { asked: wrong })).toBeUndefined();
   });
 
   it('is the tightest clamp', () => {

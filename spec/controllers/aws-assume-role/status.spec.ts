@@ -119,6 +119,11 @@ describe('the conditions, row by row', () => {
       ['Ready=True/Issued', 'Refreshed=True/Issued', 'RestartImpaired=True/TargetNotFound'],
     ],
     [
+      'issued for a registry that nobody finds',
+      { ...held, registryProblem: 'leave oci:// out' },
+      ['Ready=True/Issued', 'Refreshed=True/Issued', 'RegistryUnusable=True/InvalidSpec'],
+    ],
+    [
       'suspended with a valid credential',
       { ...held, suspended: true },
       ['Ready=True/Issued', 'Refreshed=True/Issued', 'Suspended=True/Suspended'],
