@@ -4,7 +4,7 @@ WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY lib lib
-COPY spec/tools/build.ts spec/tools/sbom.ts spec/tools/
+COPY spec/tools/bundle.ts spec/tools/build.ts spec/tools/sbom.ts spec/tools/
 RUN node spec/tools/build.ts && node spec/tools/sbom.ts
 
 # No shell, no package manager. The root file system may be read-only: nothing is ever written.

@@ -54,10 +54,10 @@ generate: npm ## write manifests/, docs/reference/ and the chart's copies from l
 clean: ## remove what was made in this directory (caches outside stay)
 	rm -rf dist coverage node_modules
 
-$(BUNDLE): $(SOURCES) $(INSTALLED) spec/tools/build.ts
+$(BUNDLE): $(SOURCES) $(INSTALLED) spec/tools/build.ts spec/tools/bundle.ts
 	@$(NODE) spec/tools/build.ts
 
-$(BILL): package.json package-lock.json $(INSTALLED) spec/tools/sbom.ts
+$(BILL): $(SOURCES) package.json package-lock.json $(INSTALLED) spec/tools/sbom.ts spec/tools/bundle.ts
 	@$(NODE) spec/tools/sbom.ts
 
 # Always looks at the prerequisites first, then installs only where package.json or package-lock.json changed.

@@ -132,7 +132,8 @@ const controllerFlagList = [
     name: 'region',
     value: 'region',
     env: 'AWS_REGION',
-    description: 'AWS Region whose STS is called where an object names none (AWS_DEFAULT_REGION counts, too)',
+    description:
+      'AWS Region whose STS is called where an object names none (AWS_DEFAULT_REGION and the AWS profile in use count, too)',
     accepts: 'the name of a Region, e.g. eu-central-1',
     parse: (text) => (region.test(text) ? text : undefined),
   },
@@ -246,15 +247,19 @@ export function controllerConfig(given: GivenFlags, env = environment): Controll
   return values as ControllerConfig;
 }
 
-/** As `controllerConfig`, but gives what was accepted together with a line for each value that was not. */
+/**
+ * As `controllerConfig`, but gives what was accepted together with a line for each value that was not. `profile` is the Region of
+ * the AWS profile in use, which counts where neither flag nor environment names one.
+ */
 export function readControllerConfig(
   given: GivenFlags,
   env = environment,
+  profile?: { text: string; source: string },
 ): { values: Partial<ControllerConfig>; problems: string[] } {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const flag of controllerFlags) {
-    const { text, source } = textOf(flag, given, env);
+    const { text, source } = textOf(flag, given, env, profile);
     if (text === undefined) continue;
     const value = text === true ? undefined : flag.parse(text);
     const wrong = text === true ? 'no value is given' : `"${text}" is not accepted`;
@@ -278,12 +283,13 @@ export function argumentProblems(args: readonly string[]): string[] {
 }
 
 /** A switch without a value is on. An empty environment variable counts as not set. */
-function textOf(flag: Flag, given: GivenFlags, env: typeof environment) {
+function textOf(flag: Flag, given: GivenFlags, env: typeof environment, profile?: { text: string; source: string }) {
   const text = given[flag.name];
   const isOn = text === true && flag.accepts === 'true or false';
   if (text !== undefined) return { text: isOn ? 'true' : text, source: `--${flag.name}` };
   const fromEnv = (flag.env && env[flag.env]) || (flag.env === 'AWS_REGION' && env['AWS_DEFAULT_REGION']) || undefined;
   if (fromEnv !== undefined) return { text: fromEnv, source: `${flag.env} (flag --${flag.name})` };
+  if (flag.env === 'AWS_REGION' && profile) return { text: profile.text, source: `${profile.source} (flag --region)` };
   return { text: flag.default, source: `--${flag.name}` };
 }
 

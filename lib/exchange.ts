@@ -95,3 +95,10 @@ export function exchange(
     });
   });
 }
+
+/** A media type is words that are registered, without parameters; anything else is not shown. */
+export function mediaType(header: unknown): string | undefined {
+  const [, type] =
+    /^\s*((?:application|font|image|multipart|text)\/[\w.+-]{1,64})\s*(?:;|$)/i.exec(String(header)) ?? [];
+  return type?.toLowerCase();
+}

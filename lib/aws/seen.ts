@@ -1,4 +1,5 @@
 import { errors } from 'undici';
+import { mediaType } from '../exchange.ts';
 
 /** What is read of a failed call. Nothing but `text` may hold words of the other side. */
 export interface Seen {
@@ -41,13 +42,6 @@ export function look(error: unknown): Seen {
 /** Whoever answers writes it, so it is looked at before it is shown. */
 function idOf(text: unknown): string | undefined {
   return typeof text === 'string' && /^[\w.:=/+-]{1,128}$/.test(text) ? text : undefined;
-}
-
-/** A media type is words that are registered, without parameters; anything else is not shown. */
-export function mediaType(header: unknown): string | undefined {
-  const [, type] =
-    /^\s*((?:application|font|image|multipart|text)\/[\w.+-]{1,64})\s*(?:;|$)/i.exec(String(header)) ?? [];
-  return type?.toLowerCase();
 }
 
 function nameOf(error: unknown): string {

@@ -10,6 +10,7 @@ import { leaseIdentity } from '../kube/lease-identity.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { Lookup } from '../net/lookup.ts';
+import { profileRegion } from './aws-profile.ts';
 import { endBy } from './first-moments.ts';
 import { keepHeapSmall } from './heap.ts';
 import { awsNetwork } from './network.ts';
@@ -27,7 +28,7 @@ const GRACE_MS = 4_000;
  */
 export async function controllerCommand(given: GivenFlags, problems: readonly string[]): Promise<number> {
   keepHeapSmall();
-  const { values, problems: ofValues } = readControllerConfig(given);
+  const { values, problems: ofValues } = readControllerConfig(given, environment, profileRegion(environment));
   const log = createLogger({ level: values.logLevel ?? 'info', format: values.logFormat ?? 'json' });
   const signal = terminationSignal(log);
   try {

@@ -31,6 +31,7 @@ import { WorkQueue } from '../kube/queue.ts';
 import { Store } from '../kube/store.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { loadWords, type Words } from '../words.ts';
 import { Watches } from './watches.ts';
 
 /** How long the last Events may take before the Lease is given back. */
@@ -146,7 +147,7 @@ export class Operator {
     if (!config.controllers.includes(name)) return await ended(signal);
     const recorder = new EventRecorder({ client: this.#client, clock, log, metrics, instance: identity });
     const queue = new WorkQueue({ name, clock, metrics, onIdle: () => recorder.flush() });
-    const vending = this.#vending(queue, recorder);
+    const vending = this.#vending(queue, recorder, await loadWords());
     const reconcile = (key: string, passSignal: AbortSignal) => vending.reconcile(key, passSignal);
     this.#queue = queue;
     this.#controller = new Controller({ name, queue, reconcile, concurrency: config.concurrency, clock, log, metrics });
@@ -164,7 +165,7 @@ export class Operator {
     }
   }
 
-  #vending(queue: WorkQueue, recorder: EventRecorder): AwsAssumeRoleController {
+  #vending(queue: WorkQueue, recorder: EventRecorder, words: Words): AwsAssumeRoleController {
     const { config, aws, clock, log, metrics } = this.#o;
     const { identity, sts, ecr } = this.#aws;
     const webIdentity = { rate: config.stsWebIdentityQps, burst: 2 * config.stsWebIdentityQps };
@@ -191,7 +192,7 @@ export class Operator {
       }),
       skewMs: () => sts.skewMs,
       fence: () => this.#fence(),
-      announcer: new Announcer(recorder),
+      announcer: new Announcer(recorder, words),
       metrics: new VendingMetrics(metrics, config.objectMetrics),
       clock,
       log,

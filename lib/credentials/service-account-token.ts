@@ -2,6 +2,7 @@ import { SecretValue } from '../api/credentials.ts';
 import { RolevendError } from '../errors.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNamespaceTerminating, KubeError } from '../kube/errors.ts';
+import { type Refuser, refuserAdvice, refuserText } from '../kube/refusal.ts';
 
 /** A ServiceAccount, and for whom its token shall be. */
 export interface TokenRequest {
@@ -33,9 +34,17 @@ export async function serviceAccountToken(
 
 function explained(error: unknown, namespace: string, name: string): unknown {
   if (!(error instanceof KubeError) || isNamespaceTerminating(error)) return error;
+  const { refuser } = error;
+  if (refuser !== undefined && refuser.by !== 'authorization') return byAdmission(refuser, namespace, name);
   const known = problems[error.status];
   if (known === undefined) return error;
   return new RolevendError(known.message(namespace, name), { code: known.code, consequence: 'retry' });
+}
+
+/** The right is there, and something else is against it. */
+function byAdmission(refuser: Refuser, namespace: string, name: string): RolevendError {
+  const message = `The request for a token of ServiceAccount ${namespace}/${name} is refused ${refuserText(refuser)}. ${refuserAdvice(refuser)} It is tried again.`;
+  return new RolevendError(message, { code: 'TokenRequestForbidden', consequence: 'retry' });
 }
 
 const problems: Readonly<Record<number, { code: string; message(namespace: string, name: string): string }>> = {

@@ -1,5 +1,6 @@
 import { type Consequence, RolevendError } from '../errors.ts';
 import { keyOf, type ObjectRef, type Resource } from './objects.ts';
+import { type Refuser, refuserIn, refuserText } from './refusal.ts';
 
 /** What was being done when a request failed. */
 export interface RequestContext {
@@ -23,12 +24,16 @@ export interface KubeErrorDetails {
   fields?: string[];
   uidMismatch?: boolean;
   retryAfterMs?: number | undefined;
+  /** The part of the cluster that refused. */
+  refuser?: Refuser | undefined;
+  /** Media type of an answer that is none of an API server, as `text/html`. */
+  media?: string | undefined;
   cause?: unknown;
 }
 
 /**
- * A request to an API server that failed. The message names verb, resource, object, status and reason. What the server
- * wrote is part of it only where it cannot quote a credential: never for Secrets and tokens.
+ * A request to an API server that failed. The message names verb, resource, object, status, reason and who refused. What the
+ * server wrote is part of it only where it cannot quote a credential: never for Secrets and tokens.
  */
 export class KubeError extends RolevendError {
   /** The HTTP status, 0 where no answer came. */
@@ -39,6 +44,8 @@ export class KubeError extends RolevendError {
   readonly fields: readonly string[];
   /** The object of that name has another uid than the one that the request asked for. */
   readonly uidMismatch: boolean;
+  /** The part of the cluster that refused, where the answer tells. */
+  readonly refuser: Refuser | undefined;
 
   constructor(context: RequestContext, details: KubeErrorDetails) {
     super(describe(context, details), {
@@ -51,6 +58,7 @@ export class KubeError extends RolevendError {
     this.causes = details.causes ?? [];
     this.fields = details.fields ?? [];
     this.uidMismatch = details.uidMismatch ?? false;
+    this.refuser = details.refuser;
   }
 }
 
@@ -60,15 +68,19 @@ export interface KubeStatus {
   code?: number;
   reason?: string;
   message?: string;
-  details?: { causes?: { reason?: string; field?: string }[]; retryAfterSeconds?: number };
+  details?: { causes?: { reason?: string; field?: string; message?: string }[]; retryAfterSeconds?: number };
 }
 
-/** The error for an answer of the API server. `retryAfter` is the header's value in seconds. */
+/**
+ * The error for an answer of the API server. `retryAfter` is the header's value in seconds, `media` the media type of an answer
+ * that holds no status.
+ */
 export function errorOfStatus(
   context: RequestContext,
   status: KubeStatus,
   code: number,
   retryAfter?: string,
+  media?: string,
 ): KubeError {
   const causes = status.details?.causes ?? [];
   const seconds = Number(retryAfter ?? status.details?.retryAfterSeconds);
@@ -80,6 +92,8 @@ export function errorOfStatus(
     fields: causes.flatMap(({ field }) => field ?? []),
     uidMismatch: namesUid(code, status),
     retryAfterMs: seconds > 0 ? seconds * 1000 : undefined,
+    refuser: refuserIn(status),
+    media,
   });
 }
 
@@ -159,10 +173,18 @@ function isSensitive({ resource, subresource }: RequestContext): boolean {
   return (resource.group === '' && resource.plural === 'secrets') || subresource === 'token';
 }
 
-function describe(context: RequestContext, { status, code, message }: KubeErrorDetails): string {
+/** Where it is busy the API server itself answers in plain text. */
+function pageText(media: string): string {
+  return media === 'text/plain' ? media : `${media}, not from the API server`;
+}
+
+function describe(context: RequestContext, { status, code, message, refuser, media }: KubeErrorDetails): string {
   const { verb, resource, subresource, ref } = context;
   const what = [resource.plural, subresource].filter(Boolean).join('/');
   const where = ref?.name === undefined ? ref?.namespace : keyOf({ namespace: ref.namespace, name: ref.name });
-  const answer = status === 0 ? code : `${status} ${code}`;
+  // Where the server's own words are shown, they tell who refused.
+  const who = refuser === undefined || message ? '' : ` ${refuserText(refuser)}`;
+  const page = media === undefined ? '' : ` (${pageText(media)})`;
+  const answer = status === 0 ? code : `${status} ${code}${page}${who}`;
   return `${[verb, what, where].filter(Boolean).join(' ')}: ${answer}${message ? `: ${message}` : ''}`;
 }

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { type Clock, parseTime, withDeadline } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
-import { type Answer, exchange, type Head, type Hooks, TooLarge } from '../exchange.ts';
+import { type Answer, exchange, type Head, type Hooks, mediaType, TooLarge } from '../exchange.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import { mostBytes } from './answer-limits.ts';
 import type { Connection } from './connection.ts';
@@ -85,7 +85,7 @@ export class Requests {
     const startedAt = clock.monotonic();
     try {
       return await withDeadline(clock, timeoutMs, call.signal, async (signal) => {
-        return parse<T>(call, (await this.#send(call, signal, this.#way(call))).text());
+        return parse<T>(call, await this.#send(call, signal, this.#way(call)));
       });
     } catch (error) {
       if (isTimeout(error) && !call.signal?.aborted) this.#options.connection.reconnect(startedAt);
@@ -214,26 +214,30 @@ function contentHeaders({ accept, body, contentType }: Call): Record<string, str
   return { accept: accept ?? json, 'user-agent': 'rolevend', ...(body && { 'content-type': contentType ?? json }) };
 }
 
-function parse<T>(call: Call, text: string): T {
+function parse<T>(call: Call, { statusCode, headers, text }: Answer): T {
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text()) as T;
   } catch {
-    throw new KubeError(call, { status: 0, code: 'Unreachable', message: 'the answer is no JSON' });
+    const what = [`HTTP ${statusCode}`, mediaType(headers['content-type'])].filter((word) => word !== undefined);
+    const message = `the answer is no JSON (${what.join(', ')}): something else than the API server gave it`;
+    throw new KubeError(call, { status: 0, code: 'Unreachable', message });
   }
 }
 
 function errorOfResponse(call: Call, { statusCode, headers }: Head, text: string): KubeError {
   const retryAfter = headers['retry-after'];
-  return errorOfStatus(call, statusIn(text), statusCode, typeof retryAfter === 'string' ? retryAfter : undefined);
+  const status = statusIn(text);
+  const media = status === undefined ? mediaType(headers['content-type']) : undefined;
+  return errorOfStatus(call, status ?? {}, statusCode, typeof retryAfter === 'string' ? retryAfter : undefined, media);
 }
 
 /** Proxies and load balancers answer with pages of their own, which say nothing that is worth showing. */
-function statusIn(text: string): KubeStatus {
+function statusIn(text: string): KubeStatus | undefined {
   try {
     const status = JSON.parse(text) as KubeStatus | null;
-    return status?.kind === 'Status' ? status : {};
+    return status?.kind === 'Status' ? status : undefined;
   } catch {
-    return {};
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type AwsContext, awsError } from '../../lib/aws/errors.ts';
-import { look, mediaType } from '../../lib/aws/seen.ts';
+import { look } from '../../lib/aws/seen.ts';
+import { mediaType } from '../../lib/exchange.ts';
 
 const context: AwsContext = { service: 'STS', operation: 'AssumeRole', region: 'eu-west-1' };
 const call = 'STS AssumeRole in eu-west-1';

@@ -33,6 +33,17 @@ describe('a token of a ServiceAccount', () => {
     });
   });
 
+  it('that an admission policy refuses names that instead', async () => {
+    const refuser = { by: 'policy', name: 'tokens.example', binding: 'all' } as const;
+    const context = { verb: 'create', resource: serviceAccounts, subresource: 'token', ref: account };
+    await expect(asked(new KubeError(context, { status: 422, code: 'Invalid', refuser }))).rejects.toMatchObject({
+      code: 'TokenRequestForbidden',
+      consequence: 'retry',
+      message:
+        'The request for a token of ServiceAccount team-a/app is refused by ValidatingAdmissionPolicy tokens.example (binding all). Change that policy or its binding, so that it lets what the operator writes through. It is tried again.',
+    });
+  });
+
   it.each([
     ['a namespace that goes away', refusal(403, ['NamespaceTerminating'])],
     ['an API server in trouble', refusal(503)],

@@ -1,6 +1,7 @@
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { rfc3339 } from '../../clock.ts';
 import type { EventRecorder } from '../../kube/events.ts';
+import type { Words } from '../../words.ts';
 import type { Obstacle } from './ask.ts';
 import type { Failure } from './backoff.ts';
 import type { Drift } from './drift.ts';
@@ -23,9 +24,11 @@ const repairs: Readonly<Record<Drift, string>> = {
 /** What users read in `kubectl describe`. Repetitions are held back by the recorder. */
 export class Announcer {
   readonly #recorder: EventRecorder;
+  readonly #words: Words;
 
-  constructor(recorder: EventRecorder) {
+  constructor(recorder: EventRecorder, words: Words) {
     this.#recorder = recorder;
+    this.#words = words;
   }
 
   /** A credential stands in the Secret. `isRepair`: somebody had changed or deleted the Secret. */
@@ -38,7 +41,8 @@ export class Announcer {
         `Secret "${name}", which nobody owned, was taken over and its data were replaced`,
       );
     }
-    const until = `valid for ${lifeOf(record)}, until ${rfc3339(record.expiresAt)}`;
+    const life = this.#words.duration(record.expiresAt - record.issuedAt);
+    const until = `valid for ${life}, until ${rfc3339(record.expiresAt)}`;
     const isFirst = object.status?.issuedAt === undefined && !isRepair;
     if (isFirst) this.#normal(object, 'Issued', `issued a credential of ${record.assumedRoleArn}, ${until}`);
     else this.#normal(object, 'Refreshed', `replaced the credential (${reason}), ${until}`);
@@ -129,20 +133,4 @@ export class Announcer {
   #warn(object: AWSAssumeRole, reason: string, message: string): void {
     this.#recorder.record(object, 'Warning', reason, message);
   }
-}
-
-/** For people: "15 minutes", "1 hour, 30 minutes". */
-function lifeOf({ issuedAt, expiresAt }: SessionRecord): string {
-  const seconds = Math.round((expiresAt - issuedAt) / 1000);
-  const parts = [
-    counted(Math.floor(seconds / 3600), 'hour'),
-    counted(Math.floor((seconds % 3600) / 60), 'minute'),
-    counted(seconds % 60, 'second'),
-  ];
-  return parts.filter((part) => part !== '').join(', ');
-}
-
-function counted(count: number, unit: string): string {
-  if (count === 0) return '';
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

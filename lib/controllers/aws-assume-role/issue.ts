@@ -8,6 +8,7 @@ import { describeError, framesOf, isAbort, RolevendError } from '../../errors.ts
 import { isNamespaceTerminating, KubeError } from '../../kube/errors.ts';
 import { isLeaseLost } from '../../kube/lease.ts';
 import { isFinalized, secrets } from '../../kube/objects.ts';
+import { refuserAdvice } from '../../kube/refusal.ts';
 import { lifeOf } from '../../secrets/life.ts';
 import { digest, kubernetesType, render } from '../../secrets/render.ts';
 import { type Failure, isPermanent } from './backoff.ts';
@@ -206,9 +207,10 @@ function failureOf(pass: Pass, error: unknown, now: number): Failure {
   };
 }
 
-/** What the API server says about a Secret may quote it, so its words are not shown; of a refusal only the usual causes are. */
+/** What the API server says about a Secret may quote it, so its words are not shown; of a refusal only who refused is. */
 function messageOf(error: unknown): string {
   if (!(error instanceof RolevendError)) return describeError(error);
+  if (error instanceof KubeError && error.refuser) return `${error.message}. ${refuserAdvice(error.refuser)}`;
   const isRefused = error instanceof KubeError && (error.status === 403 || error.status === 422);
   const causes = "the operator's rights (RBAC), the resource quotas and the admission policies of this namespace";
   return isRefused ? `${error.message}. Check ${causes}.` : error.message;

@@ -1,6 +1,7 @@
 import type { RestartTarget } from '../../api/rollout-restart.ts';
 import { describeError } from '../../errors.ts';
 import { isNotFound, KubeError } from '../../kube/errors.ts';
+import { refuserAdvice } from '../../kube/refusal.ts';
 import { nameOf } from './restart-target.ts';
 
 /** What is wrong with the restarts: reason and message of the condition `RestartImpaired`. */
@@ -42,8 +43,15 @@ function problemWith({ target, error }: Failed): RestartProblem {
     return { reason: 'TargetNotFound', message };
   }
   const isKube = error instanceof KubeError;
-  const isForbidden = isKube && error.code === 'Forbidden';
-  const fix = isForbidden ? `; allow it with the chart value rolloutRestart.enabled=true, or ${TAKE_OUT}` : '';
   const cause = isKube ? error.message : describeError(error);
-  return { reason: isKube ? error.code : 'InternalError', message: `${what} was not restarted: ${cause}${fix}` };
+  return {
+    reason: isKube ? error.code : 'InternalError',
+    message: `${what} was not restarted: ${cause}${isKube ? fixOf(error) : ''}`,
+  };
+}
+
+/** What the chart can allow is the right; what else refuses has a master of its own. */
+function fixOf({ code, refuser }: KubeError): string {
+  if (refuser !== undefined && refuser.by !== 'authorization') return `; ${refuserAdvice(refuser)}`;
+  return code === 'Forbidden' ? `; allow it with the chart value rolloutRestart.enabled=true, or ${TAKE_OUT}` : '';
 }

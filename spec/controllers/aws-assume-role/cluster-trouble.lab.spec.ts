@@ -58,8 +58,7 @@ describe('trouble with the cluster', () => {
       Granted: 'True/Granted',
     });
     expect(messageOf(object, 'Ready')).toBe(
-      `create secrets ${at.ns.name}/app: 403 Forbidden. Check the operator's rights (RBAC), the resource quotas ` +
-        'and the admission policies of this namespace.',
+      `create secrets ${at.ns.name}/app: 403 Forbidden by ResourceQuota none. Raise that quota, or remove what it counts.`,
     );
     for (let seconds = 0; seconds < 600; seconds += 5) {
       stage.clock.skip(5 * SECOND);

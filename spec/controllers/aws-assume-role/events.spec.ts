@@ -2,7 +2,10 @@ import { expect, test } from '@jest/globals';
 import { Announcer } from '../../../lib/controllers/aws-assume-role/events.ts';
 import type { SessionRecord } from '../../../lib/controllers/aws-assume-role/session-record.ts';
 import type { EventRecorder } from '../../../lib/kube/events.ts';
+import { loadWords } from '../../../lib/words.ts';
 import { role, T0 } from './fixtures.ts';
+
+const words = await loadWords();
 
 test.each([
   [1, 'the Secret was edited; it holds a new credential now'],
@@ -13,7 +16,7 @@ test.each([
 ])('an Event of repair %d in a row says what was wrong', (count, message) => {
   const told: unknown[] = [];
   const recorder = { record: (_, ...rest) => void told.push(rest) } as Pick<EventRecorder, 'record'> as EventRecorder;
-  new Announcer(recorder).repaired(role(), 'data', count);
+  new Announcer(recorder, words).repaired(role(), 'data', count);
   expect(told).toEqual([['Normal', 'DriftRepaired', message]]);
 });
 
@@ -28,7 +31,7 @@ test.each([
   const recorder = { record: (_, ...rest) => void told.push(rest) } as Pick<EventRecorder, 'record'> as EventRecorder;
   const record: SessionRecord = { issuedAt: T0, expiresAt: T0 + seconds * 1000, assumedRoleArn: 'arn:aws:sts::1:a/b' };
 
-  new Announcer(recorder).issued(role(), 'Missing', record, false);
+  new Announcer(recorder, words).issued(role(), 'Missing', record, false);
 
   const until = new Date(T0 + seconds * 1000).toISOString().replace('.000Z', 'Z');
   const message = `issued a credential of arn:aws:sts::1:a/b, valid for ${life}, until ${until}`;

@@ -7,8 +7,11 @@ import { KubeError } from '../../../lib/kube/errors.ts';
 import type { EventRecorder } from '../../../lib/kube/events.ts';
 import { type ObjectMeta, type ObjectRef, type Resource, secrets as resource } from '../../../lib/kube/objects.ts';
 import { createLogger } from '../../../lib/log.ts';
+import { loadWords } from '../../../lib/words.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { passOf, role, secretMeta } from './fixtures.ts';
+
+const words = await loadWords();
 
 const refused = new KubeError(
   { verb: 'delete', resource, ref: { name: 'former' } },
@@ -49,7 +52,7 @@ function sceneOf({ cached = [], live, answers = [] }: Scene) {
     secrets,
     objects: objectStore(),
     clock,
-    announcer: new Announcer({ record } as EventRecorder),
+    announcer: new Announcer({ record } as EventRecorder, words),
     log: createLogger({ level: 'error' }),
   } as unknown as VendingContext;
   return { context, clock, deleted, events };

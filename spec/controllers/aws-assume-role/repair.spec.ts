@@ -12,8 +12,11 @@ import { KubeError } from '../../../lib/kube/errors.ts';
 import type { EventRecorder } from '../../../lib/kube/events.ts';
 import { type ObjectMeta, secrets as resource } from '../../../lib/kube/objects.ts';
 import { createLogger } from '../../../lib/log.ts';
+import { loadWords } from '../../../lib/words.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { passOf, role, secretMeta, session, T0 } from './fixtures.ts';
+
+const words = await loadWords();
 
 const secretRef = { name: 'creds', uid: 's-1', resourceVersion: '7' };
 const object = role({ status: { secretRef, observedGeneration: 2 } });
@@ -41,7 +44,7 @@ function sceneOf(live: ObjectMeta, kept = live, answers: (KubeError | undefined)
     client,
     clock,
     secrets: secretStore(),
-    announcer: new Announcer({ record: record_ } as EventRecorder),
+    announcer: new Announcer({ record: record_ } as EventRecorder, words),
     metrics: { drifted: (what: string) => told.push(what) },
     log: createLogger({ level: 'error' }),
     skewMs: () => 0,

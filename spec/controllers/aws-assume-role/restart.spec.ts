@@ -48,6 +48,15 @@ describe('what keeps workloads from being restarted', () => {
     expect(problemOf([])).toBeUndefined();
   });
 
+  it('names no value of the chart where something else than a missing right refuses', () => {
+    const context = { verb: 'patch', resource: workloads('Deployment'), ref: { namespace: 'team', name: 'web' } };
+    const refuser = { by: 'webhook', name: 'deny.example' } as const;
+    const error = new KubeError(context, { status: 403, code: 'Forbidden', refuser });
+    expect(problemOf([{ target: web, error }])?.message).toBe(
+      'Deployment "web" was not restarted: patch deployments team/web: 403 Forbidden by admission webhook deny.example; Whoever runs that webhook has to let what the operator writes through.',
+    );
+  });
+
   it('says nothing of an error that is not known', () => {
     expect(problemOf([{ target: web, error: new Error('holds a body') }])).toEqual({
       reason: 'InternalError',
