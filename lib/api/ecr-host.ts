@@ -27,6 +27,9 @@ const DUAL_STACK = `([0-9]{12})\\.dkr-ecr(?:-fips)?\\.(${REGION})\\.(?:${anyOf(S
 /** Hosts of ECR Public: the one that everybody knows, and the dual-stack one. */
 export const PUBLIC_HOSTS = ['public.ecr.aws', 'ecr-public.aws.com'] as const;
 
+/** The only Region in which ECR Public gives tokens. */
+export const PUBLIC_REGION = 'us-east-1';
+
 /** Matches the URL, in lower case, of a registry whose host tells where its token comes from. RE2 reads it alike. */
 export const KNOWN_REGISTRY = `^(?:[a-z]+://)?(?:${CLASSIC}|${DUAL_STACK}|${anyOf(PUBLIC_HOSTS)})(?::[0-9]+)?(?:/|$)`;
 const known = new RegExp(KNOWN_REGISTRY);

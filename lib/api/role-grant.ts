@@ -105,6 +105,13 @@ const rolePatternRules: Rule<string>[] = [
 
 const rolePattern = ruled(z.string().max(640), rolePatternRules);
 
+const regionPattern = ruled(z.string().max(64), [
+  mustMatch(
+    '^[a-z0-9*]+(-[a-z0-9*]+){2,5}$',
+    "regions has an entry that fits no Region; write its code, with '*' for any run of characters between two hyphens, e.g. eu-west-1 or eu-*-*",
+  ),
+]);
+
 /** Schema of `spec`. */
 export const roleGrantSpecSchema = z
   .object({
@@ -124,6 +131,10 @@ export const roleGrantSpecSchema = z
       description:
         'Values of auth.type that objects may have; others are denied, ServiceAccount too, which needs no grant otherwise. Default: all. 1 to 16.',
     }),
+    regions: z.array(regionPattern).min(1).max(64).optional().meta({
+      description:
+        "Regions that objects may name, as spec.region or by a registry, or that stand in where they name none; others are denied, also for ServiceAccounts. '*' stands for any run of characters between two hyphens: eu-*-* has all of Europe, us-*-* none of us-gov-*-*. ECR Public is in us-east-1. Default: the Regions of the partition of the operator's Region, as the AWS SDK tells them. 1 to 64.",
+    }),
     sessionName: z.enum(['Derived', 'Any']).optional().meta({
       description:
         'Derived: the operator names the session after namespace and object; an object that sets sessionName is denied. Any: objects may name it. Default: Derived.',
@@ -139,7 +150,7 @@ export const roleGrantSpecSchema = z
   })
   .meta({
     description:
-      'Which namespaces may use which roles, and on which terms. An object is allowed if any grant matches its namespace and role. The terms of all grants that match hold together: the shortest duration, the Secret types, auth types and tag keys that all lists hold, Derived before Any before None.',
+      'Which namespaces may use which roles, and on which terms. An object is allowed if any grant matches its namespace and role. The terms of all grants that match hold together: the shortest duration, the Secret types, auth types, Regions and tag keys that all lists hold, Derived before Any before None.',
   });
 
 /** `spec` of a RoleGrant as an administrator writes it. */
@@ -165,6 +176,8 @@ export interface Terms {
   secretTypes?: SecretType[];
   /** Sorted; undefined: all. */
   auth?: AuthType[];
+  /** A Region fits a pattern of each of these lists; undefined: those of the operator's partition. */
+  regions?: string[][];
   sessionName: 'Derived' | 'Any';
   sourceIdentity: 'None' | 'Derived' | 'Any';
   /** Sorted; empty: no tags of an object's own. */

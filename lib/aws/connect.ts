@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Ecr } from './ecr.ts';
+import type { Hosts } from './hosts.ts';
 import { BaseIdentity } from './identity.ts';
 import type { AwsOptions } from './options.ts';
 import { Sts } from './sts.ts';
@@ -16,6 +17,8 @@ export interface Aws {
   time: TimeWatch;
   sts: Sts;
   ecr: Ecr;
+  /** Which hosts answer. */
+  hosts: Hosts;
   /** Ends every connection and the calls on it. */
   close(): Promise<void>;
 }
@@ -26,5 +29,6 @@ export function connectAws(options: { aws: AwsOptions; clock: Clock; log: Logger
   const identity = new BaseIdentity({ ...options, transport });
   const time = new TimeWatch({ ...options, transport, identity });
   const sts = new Sts({ transport, identity });
-  return { identity, time, sts, ecr: new Ecr({ transport }), close: () => transport.close() };
+  const ecr = new Ecr({ transport });
+  return { identity, time, sts, ecr, hosts: transport.hosts, close: () => transport.close() };
 }

@@ -1,4 +1,5 @@
 import { type EcrToken, SecretValue, type Session } from '../api/credentials.ts';
+import { PUBLIC_REGION } from '../api/ecr-host.ts';
 import { RolevendError } from '../errors.ts';
 import type { AwsContext } from './errors.ts';
 import { credentialsOf } from './options.ts';
@@ -7,8 +8,6 @@ import type { Answer, Transport } from './transport.ts';
 
 /** How long an ECR token lives when the answer does not say so, in milliseconds. */
 const TOKEN_LIFE_MS = 12 * 3_600_000;
-/** The only Region in which ECR Public gives tokens. */
-export const PUBLIC_REGION = 'us-east-1';
 
 export interface PublicTokenInput {
   /** Signs the request. */

@@ -12,6 +12,10 @@ export interface AwsContext extends Advice {
   /** Such as `AssumeRole`. */
   operation: string;
   region: string;
+  /** Whom the request went to, where that is known. */
+  host?: string | undefined;
+  /** Whether an answer of any kind has begun. */
+  answered?: boolean | undefined;
 }
 
 /**
@@ -20,6 +24,8 @@ export interface AwsContext extends Advice {
  */
 export class AwsError extends RolevendError {
   readonly trouble: Trouble;
+  /** Where no answer of any kind came: what to tell those who wait for the same host. */
+  readonly silence: string | undefined;
 
   constructor(
     message: string,
@@ -28,10 +34,12 @@ export class AwsError extends RolevendError {
       trouble: Trouble;
       consequence: Consequence;
       requestId?: string | undefined;
+      silence?: string | undefined;
     },
   ) {
     super(message, details);
     this.trouble = details.trouble;
+    this.silence = details.silence;
   }
 }
 
@@ -46,6 +54,7 @@ export function awsError(error: unknown, context: AwsContext): RolevendError {
     trouble,
     consequence,
     requestId: seen.requestId,
+    silence: trouble === 'unreachable' && context.answered === false ? silence(code, seen, context) : undefined,
   });
 }
 
@@ -89,8 +98,21 @@ function explain(code: string, trouble: Trouble, seen: Seen, context: AwsContext
   const id = seen.requestId === undefined ? '' : `, request id ${seen.requestId}`;
   if (code === 'RequestNotSent') return `${call} cannot be sent (${code}). ${notSent(seen, context)}`;
   if (trouble === 'unreachable')
-    return `${call} got no answer from AWS (${[code, ...whoAnswered(seen)].join(', ')}${id}). ${unreachable(seen)}`;
+    return `${call}${at(context)} got no answer from AWS (${reasons(code, seen)}${id}). ${unreachable(seen)}`;
   const then =
     code === 'AccessDenied' ? accessDenied(context, denialIn(seen.text)) : advice(code, trouble, seen.text, context);
   return `${call} failed (${code}${id}). ${then}`;
+}
+
+function silence(code: string, seen: Seen, context: AwsContext): string {
+  const why = `${context.service} in ${context.region}${at(context)} gives no answer (${reasons(code, seen)})`;
+  return `${why}. ${unreachable(seen)} Until then only one object at a time asks, and this one waits.`;
+}
+
+function reasons(code: string, seen: Seen): string {
+  return [code, ...whoAnswered(seen)].join(', ');
+}
+
+function at({ host }: AwsContext): string {
+  return host === undefined ? '' : ` (${host})`;
 }

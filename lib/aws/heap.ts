@@ -18,6 +18,11 @@ export class Heap<T> {
     return this.#items[0]?.item;
   }
 
+  /** All items, in no order that means anything. */
+  items(): IterableIterator<T> {
+    return this.#places.keys();
+  }
+
   delete(item: T): boolean {
     const place = this.#places.get(item);
     if (place === undefined) return false;

@@ -43,6 +43,12 @@ export class Line {
     return this.#valid.delete(key) || this.#deleteFresh(key);
   }
 
+  /** All keys, in no order that means anything. */
+  *keys(): IterableIterator<string> {
+    yield* this.#valid.items();
+    yield* this.#namespaces.keys();
+  }
+
   /** Takes out the key whose turn it is. */
   next(): string | undefined {
     const turn = this.#namespaces.size > 0 && (this.#valid.size === 0 || this.#sinceFresh >= SHARE - 1);

@@ -1,8 +1,10 @@
 import type { Clock } from '../clock.ts';
-import { gauge, type Metrics } from '../metrics.ts';
+import { gauge, type Metrics, type Series } from '../metrics.ts';
 import { type BucketSettings, TokenBucket } from './bucket.ts';
+import { hostName } from './hosts.ts';
 import { Line, type Order } from './line.ts';
 import type { CallerIdentity } from './options.ts';
+import { regionLabel } from './regions.ts';
 
 export type { Order } from './line.ts';
 
@@ -18,19 +20,31 @@ export interface AdmissionOptions {
   qps?: number;
   /** Most requests at once after a pause. Default 500. */
   burst?: number;
+  /** Whose identity and Region are the operator's own. Metrics name no others, since users choose those. */
+  self(): { caller: Payer | undefined; region: string };
   /** Settings of single operations, such as `AssumeRoleWithWebIdentity`. */
   operations?: Readonly<Record<string, BucketSettings>>;
   /** It is this key's turn at a bucket. Called with no locks held; it may call `claim` itself. */
   onGranted(key: string): void;
 }
 
-/** Name of the bucket of a base identity, Region and operation. AWS counts on the caller's account and Region. */
-export function bucketName(
-  caller: Pick<CallerIdentity, 'accountId' | 'role' | 'arn'>,
-  region: string,
-  operation: string,
-): string {
-  return `${caller.accountId}/${caller.role ?? caller.arn.split('/').at(-1) ?? ''} ${region} ${operation}`;
+/** Who signs, as far as it decides on whose limits AWS counts. */
+export type Payer = Pick<CallerIdentity, 'accountId' | 'role' | 'arn'>;
+
+/** Name of the bucket of an identity, Region and operation. AWS counts on the caller's account and Region. */
+export function bucketName(caller: Payer, region: string, operation: string): string {
+  return `${payerName(caller)} ${region} ${operation}`;
+}
+
+function payerName({ accountId, role, arn }: Payer): string {
+  return `${accountId}/${role ?? arn.split('/').at(-1) ?? ''}`;
+}
+
+/** The host that the requests of a bucket go to. */
+export function hostOfBucket(name: string): string {
+  const [, region = '', operation = ''] = name.split(' ');
+  if (operation.startsWith('ecr-public:')) return hostName('ECR Public', region);
+  return hostName(operation === 'GetAuthorizationToken' ? 'ECR' : 'STS', region);
 }
 
 interface Lane {
@@ -127,6 +141,11 @@ export class Admission {
     return this.#lane(name).bucket.tokens(this.#clock.monotonic());
   }
 
+  /** How many buckets are kept. */
+  get size(): number {
+    return this.#lanes.size;
+  }
+
   /** How many keys wait. */
   waiting(): number {
     return this.#waiting.size;
@@ -200,19 +219,30 @@ export class Admission {
   }
 
   #exposeTokens(metrics: Metrics): void {
-    const lanes = this.#lanes;
-    const clock = this.#clock;
+    const least = () => this.#leastTokens();
     gauge(metrics, {
       name: 'rolevend_sts_bucket_tokens',
-      help: 'Requests that may go out at once, by base identity, Region and operation',
+      help: 'Requests that may go out at once, by identity (the own one, or the least of all others), Region and operation',
       labelNames: ['identity', 'region', 'op'],
       collect() {
         this.reset();
-        for (const [name, lane] of lanes) {
-          const [identity = '', region = '', op = ''] = name.split(' ');
-          this.set({ identity, region, op }, lane.bucket.tokens(clock.monotonic()));
-        }
+        for (const { labels, value } of least()) this.set(labels, value);
       },
     });
+  }
+
+  /** The fewest tokens of the buckets that have the same labels. */
+  #leastTokens(): Series[] {
+    const { caller, region: ownRegion } = this.#options.self();
+    const own = caller && payerName(caller);
+    const all = new Map<string, Series>();
+    for (const [name, lane] of this.#lanes) {
+      const [payer = '', region = '', op = ''] = name.split(' ');
+      const labels = { identity: payer === own ? payer : 'other', region: regionLabel(region, ownRegion), op };
+      const id = Object.values(labels).join(' ');
+      const tokens = lane.bucket.tokens(this.#clock.monotonic());
+      all.set(id, { labels, value: Math.min(tokens, all.get(id)?.value ?? tokens) });
+    }
+    return [...all.values()];
   }
 }

@@ -20,6 +20,8 @@ export function throughSdk<Output extends object>(make: () => SdkCall<Output>): 
     const { command, send } = make();
     // Below the SDK's own deserializer, where answers to failed requests pass too.
     const watch = (next: Next) => async (args: unknown) => {
+      const { hostname } = (args as { request: { hostname?: string } }).request;
+      if (hostname !== undefined) course.to(hostname);
       course.sent();
       const result = await next(args);
       course.answered((result.response as { headers?: Record<string, string> }).headers?.date);

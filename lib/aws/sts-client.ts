@@ -2,11 +2,14 @@ import { Sha256 } from '@smithy/core/checksum';
 import type { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { type Answer as Exchanged, exchange, type Head } from '../exchange.ts';
+import { BoundedMap } from './bounded-map.ts';
 import { type Endpoint, stsEndpoint } from './endpoint.ts';
 import type { AwsContext } from './errors.ts';
 import type { BaseCredentials } from './options.ts';
 import { type Action, type Inputs, type Outputs, StsProtocol } from './sts-protocol.ts';
 import type { Answer, Call, Transport } from './transport.ts';
+
+const MOST_ENDPOINTS = 64;
 
 /** Where a call of this action comes from. */
 export type StsContext<A extends Action> = AwsContext & { operation: A };
@@ -18,7 +21,8 @@ export type StsContext<A extends Action> = AwsContext & { operation: A };
 export class StsClient {
   readonly #transport: Transport;
   readonly #protocol = new StsProtocol();
-  readonly #endpoints = new Map<string, Promise<Endpoint>>();
+  /** By Region, which users name. */
+  readonly #endpoints = new BoundedMap<string, Promise<Endpoint>>(MOST_ENDPOINTS);
   readonly #signers = new WeakMap<BaseCredentials, SignatureV4>();
 
   constructor(transport: Transport) {
@@ -39,6 +43,7 @@ export class StsClient {
     const { operation, region } = context;
     const send: Call<Outputs[A]>['send'] = async (limited, course) => {
       const endpoint = await this.#endpoint(region);
+      course.to(endpoint.url.host);
       const plain = await this.#protocol.request(operation, input, endpoint.url);
       const { path, method, headers, body } =
         credentials === undefined ? plain : await this.#signed(plain, credentials, endpoint);

@@ -6,7 +6,9 @@ import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { Course } from './course.ts';
 import { awsDispatcher } from './dispatcher.ts';
 import { type AwsContext, AwsError, awsError } from './errors.ts';
+import { Hosts, hostName } from './hosts.ts';
 import type { AwsOptions, BaseCredentials } from './options.ts';
+import { regionLabel } from './regions.ts';
 import { Skew } from './skew.ts';
 
 const CALL_TIMEOUT_MS = 20_000;
@@ -40,6 +42,8 @@ export class Transport {
   readonly region: string;
   /** What every request goes out on. */
   readonly dispatcher: Dispatcher;
+  /** Which hosts answer. */
+  readonly hosts: Hosts;
   readonly #options: AwsOptions;
   readonly #clock: Clock;
   readonly #requests: Record<AwsContext['service'], Counter>;
@@ -50,6 +54,7 @@ export class Transport {
     this.region = options.aws.region;
     this.#options = options.aws;
     this.#clock = options.clock;
+    this.hosts = new Hosts(options);
     this.dispatcher = awsDispatcher(options.aws);
     this.#handler = new UndiciHttpHandler({ dispatcher: this.dispatcher });
     this.#skew = new Skew(options);
@@ -99,13 +104,14 @@ export class Transport {
     try {
       const answer = await this.#attempt(call, signal).catch((error: unknown) => {
         const isOff = Math.abs(this.#skew.ms - skewMs) >= SIGNING_TOLERANCE_MS;
-        if (!isOff || !isForCredentials(error, call.context)) throw error;
+        if (!isOff || !isForCredentials(error)) throw error;
         return this.#attempt(call, signal);
       });
       this.#count(call.context, 'OK');
       return answer;
     } catch (error) {
-      throw this.#failure(error, call.context, signal);
+      if (error instanceof AwsError) this.#count(call.context, error.code);
+      throw error;
     }
   }
 
@@ -114,32 +120,43 @@ export class Transport {
     return this.dispatcher.destroy();
   }
 
+  /** Sends once, and notes whether the host answers. Throws AwsError, or the signal's reason when `signal` ended it. */
   async #attempt<Output>(call: Call<Output>, signal: AbortSignal | undefined): Promise<Answer<Output>> {
-    let sentAt = this.#clock.monotonic();
+    const began = this.#clock.monotonic();
+    const context: AwsContext = { ...call.context, answered: false };
+    const host = hostName(context.service, context.region);
+    let sentAt = began;
     let date: number | undefined;
     const course: Course = {
+      to: (name) => {
+        context.host = name;
+      },
       sent: () => {
         sentAt = this.#clock.monotonic();
       },
       answered: (header) => {
+        context.answered = true;
+        this.hosts.answered(host);
         date = parseTime(header);
         if (date !== undefined) this.#skew.observe(date, this.#clock.monotonic() - sentAt);
       },
     };
     const limit = this.#options.callTimeoutMs ?? CALL_TIMEOUT_MS;
-    const received = await withDeadline(this.#clock, limit, signal, (limited) => call.send(limited, course));
-    return { ...received, date: date ?? this.now };
-  }
-
-  #failure(error: unknown, context: AwsContext, signal: AbortSignal | undefined): unknown {
-    if (signal?.aborted) return signal.reason;
-    const failure = awsError(error, context);
-    if (failure instanceof AwsError) this.#count(context, failure.code);
-    return failure;
+    try {
+      const received = await withDeadline(this.#clock, limit, signal, (limited) => call.send(limited, course));
+      return { ...received, date: date ?? this.now };
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      const failure = awsError(error, context);
+      if (failure instanceof AwsError && failure.silence !== undefined)
+        this.hosts.failed(host, began, { code: failure.code, message: failure.silence });
+      throw failure;
+    }
   }
 
   #count(context: AwsContext, code: string): void {
-    this.#requests[context.service].inc({ op: context.operation, code, region: context.region });
+    const region = regionLabel(context.region, this.region);
+    this.#requests[context.service].inc({ op: context.operation, code, region });
   }
 }
 
@@ -152,7 +169,6 @@ function requestCounter(metrics: Metrics, service: AwsContext['service']): Count
 }
 
 /** Whether the signature was refused, which the right time cures where it was made with a wrong one. */
-function isForCredentials(error: unknown, context: AwsContext): boolean {
-  const known = awsError(error, context);
-  return known instanceof AwsError && known.trouble === 'credentials';
+function isForCredentials(error: unknown): boolean {
+  return error instanceof AwsError && error.trouble === 'credentials';
 }

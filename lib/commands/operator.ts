@@ -3,6 +3,7 @@ import { awsAssumeRoles } from '../api/aws-assume-role.ts';
 import { managedLabel } from '../api/names.ts';
 import { type RoleGrant, roleGrants } from '../api/role-grant.ts';
 import { type Aws, connectAws } from '../aws/connect.ts';
+import { Gates } from '../aws/gates.ts';
 import type { AwsOptions } from '../aws/options.ts';
 import { Admission } from '../aws/rate.ts';
 import type { Clock } from '../clock.ts';
@@ -147,7 +148,8 @@ export class Operator {
     if (!config.controllers.includes(name)) return await ended(signal);
     const recorder = new EventRecorder({ client: this.#client, clock, log, metrics, instance: identity });
     const queue = new WorkQueue({ name, clock, metrics, onIdle: () => recorder.flush() });
-    const vending = this.#vending(queue, recorder, await loadWords());
+    const turns = this.#turns(queue);
+    const vending = this.#vending(turns, recorder, await loadWords());
     const reconcile = (key: string, passSignal: AbortSignal) => vending.reconcile(key, passSignal);
     this.#queue = queue;
     this.#controller = new Controller({ name, queue, reconcile, concurrency: config.concurrency, clock, log, metrics });
@@ -159,24 +161,30 @@ export class Operator {
       await this.#controller.run(signal);
       await recorder.close(EVENTS_MS);
     } finally {
+      turns.admission.close();
+      turns.gates.close();
       forgetIdentity();
       forgetTime();
       this.#queue = undefined;
     }
   }
 
-  #vending(queue: WorkQueue, recorder: EventRecorder, words: Words): AwsAssumeRoleController {
+  /** What lets calls of AWS wait without a worker. */
+  #turns(queue: WorkQueue): { admission: Admission; gates: Gates } {
+    const { config, aws, clock, metrics } = this.#o;
+    const { concurrency: workers, stsQps: qps, stsBurst: burst, stsWebIdentityQps: rate } = config;
+    const operations = { AssumeRoleWithWebIdentity: { rate, burst: 2 * rate } };
+    const onTurn = (key: string) => queue.add(key);
+    const self = () => ({ caller: this.#aws.identity.current?.caller, region: aws.region });
+    return {
+      admission: new Admission({ clock, metrics, qps, burst, operations, self, onGranted: onTurn }),
+      gates: new Gates({ clock, hosts: this.#aws.hosts, region: aws.region, workers, onTurn }),
+    };
+  }
+
+  #vending({ admission, gates }: { admission: Admission; gates: Gates }, recorder: EventRecorder, words: Words) {
     const { config, aws, clock, log, metrics } = this.#o;
     const { identity, sts, ecr } = this.#aws;
-    const webIdentity = { rate: config.stsWebIdentityQps, burst: 2 * config.stsWebIdentityQps };
-    const admission = new Admission({
-      clock,
-      metrics,
-      qps: config.stsQps,
-      burst: config.stsBurst,
-      operations: { AssumeRoleWithWebIdentity: webIdentity },
-      onGranted: (key) => queue.add(key),
-    });
     return new AwsAssumeRoleController({
       client: this.#client,
       objects: this.#objects,
@@ -185,6 +193,7 @@ export class Operator {
       namespaces: this.#namespaces,
       issuer: new AssumeRoleIssuer({ sts, ecr, cluster: this.#client, admission }),
       admission,
+      gates,
       self: () => ({
         caller: identity.current?.caller,
         identityProblem: identity.problem,

@@ -2,7 +2,7 @@ import type { EcrToken, Issued, Session } from '../api/credentials.ts';
 import type { Ecr } from '../aws/ecr.ts';
 import { AwsError } from '../aws/errors.ts';
 import { ownerOf } from '../aws/options.ts';
-import { type Admission, bucketName } from '../aws/rate.ts';
+import { type Admission, bucketName, type Payer } from '../aws/rate.ts';
 import type { AssumeRoleInput, Sts } from '../aws/sts.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Booking } from './booking.ts';
@@ -176,6 +176,6 @@ function withTokens<T extends { source: TokenSource }>(
 }
 
 /** On whose limits the first call of a request counts: without a caller on those of the role's account. */
-function payerOf({ caller, roleArn }: Pick<IssueRequest, 'caller' | 'roleArn'>): Parameters<typeof bucketName>[0] {
+function payerOf({ caller, roleArn }: Pick<IssueRequest, 'caller' | 'roleArn'>): Payer {
   return caller ?? { ...ownerOf(roleArn), arn: roleArn, role: 'web-identity' };
 }

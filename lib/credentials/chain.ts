@@ -2,7 +2,7 @@ import type { Hop } from '../api/chain.ts';
 import type { Session } from '../api/credentials.ts';
 import type { Terms } from '../api/role-grant.ts';
 import { type CallerIdentity, ownerOf, type Signer } from '../aws/options.ts';
-import { bucketName } from '../aws/rate.ts';
+import { bucketName, type Payer } from '../aws/rate.ts';
 import type { AssumeRoleInput } from '../aws/sts.ts';
 
 /** Life of a hop's session in seconds: the shortest that STS grants, since it signs one request. */
@@ -48,7 +48,7 @@ export function hopBucket({ roleArn }: Pick<Hop, 'roleArn'>, region: string): st
 }
 
 /** On whose limits counts what the sessions of a role sign. */
-export function sessionPayer(roleArn: string): Parameters<typeof bucketName>[0] {
+export function sessionPayer(roleArn: string): Payer {
   return { ...ownerOf(roleArn), arn: roleArn, role: roleNameOf(roleArn) };
 }
 

@@ -1,6 +1,7 @@
 import type { EcrToken, Session } from '../api/credentials.ts';
+import { PUBLIC_REGION } from '../api/ecr-host.ts';
 import { accountOf } from '../api/role-arn.ts';
-import { type Ecr, PUBLIC_REGION } from '../aws/ecr.ts';
+import type { Ecr } from '../aws/ecr.ts';
 import { bucketName } from '../aws/rate.ts';
 import { sessionPayer } from './chain.ts';
 import { sourceKey, type TokenSource } from './registries.ts';

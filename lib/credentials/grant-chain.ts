@@ -27,7 +27,8 @@ export function evaluateChain(grants: Iterable<RoleGrant>, request: ChainRequest
   const hops = chain.map(({ roleArn, sessionTags }, hop): GrantRequest => {
     const { sessionTags: _, ...spec } = request.spec;
     const inheritedTags = handedOn(chain.slice(0, hop));
-    return { ...request, roleArn, hop, inheritedTags, spec: { ...spec, ...(sessionTags && { sessionTags }) } };
+    const asked = { ...request, roleArn, hop, inheritedTags, regions: request.regions.slice(0, 1) };
+    return { ...asked, spec: { ...spec, ...(sessionTags && { sessionTags }) } };
   });
   const hopTerms: Terms[] = [];
   const granted: { roleArn: string; grants: string[] }[] = [];

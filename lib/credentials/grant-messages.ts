@@ -15,7 +15,7 @@ export function denied(request: GrantRequest, grants: readonly RoleGrant[]): str
   );
 }
 
-/** Why a field of an object is not allowed though its role is. */
+/** Why a field of an object is not allowed though its role is. No grant stands in `setBy` where none was needed for the role. */
 export function fieldDenied(
   { namespace, roleArn }: GrantRequest,
   setBy: readonly RoleGrant[],
@@ -23,9 +23,11 @@ export function fieldDenied(
 ): GrantDecision {
   const names = setBy.map(({ metadata }) => metadata.name);
   const shown = names.slice(0, NAMED).join(' ');
-  const message =
-    `${problem} for namespace ${namespace} and role ${roleArn}: ${fix} in RoleGrant ${shown}. ` +
-    `Show the terms: kubectl get rolegrants ${shown} -o yaml`;
+  const where =
+    names.length === 0
+      ? 'in a RoleGrant for both, which an administrator makes. Show the grants: kubectl get rolegrants'
+      : `in RoleGrant ${shown}. Show the terms: kubectl get rolegrants ${shown} -o yaml`;
+  const message = `${problem} for namespace ${namespace} and role ${roleArn}: ${fix} ${where}`;
   return { allowed: false, field, message };
 }
 

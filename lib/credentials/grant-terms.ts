@@ -1,6 +1,7 @@
 import { authDefaults, serviceAccountOf } from '../api/auth.ts';
 import type { RoleGrant, RoleGrantSpec, Terms } from '../api/role-grant.ts';
 import { fieldDenied } from './grant-messages.ts';
+import { matchRegion, type NamedRegion } from './grant-regions.ts';
 import type { GrantDecision, GrantRequest } from './grants.ts';
 
 /** Terms of several grants together: field by field over those that set it. */
@@ -9,10 +10,12 @@ export function combine(grants: readonly RoleGrant[]): Terms {
   const durations = of('maxDurationSeconds');
   const secretTypes = intersection(of('secretTypes'));
   const auth = intersection(of('auth'));
+  const regions = of('regions');
   return {
     ...(durations.length === 0 ? {} : { maxDurationSeconds: Math.min(...durations) }),
     ...(secretTypes === undefined ? {} : { secretTypes }),
     ...(auth === undefined ? {} : { auth }),
+    ...(regions.length === 0 ? {} : { regions }),
     sessionName: firstSet(['Derived', 'Any'], of('sessionName')) ?? 'Derived',
     sourceIdentity: firstSet(['Derived', 'Any', 'None'], of('sourceIdentity')) ?? 'None',
     tenantTagKeys: intersection(of('tenantTagKeys')) ?? [],
@@ -49,7 +52,7 @@ type Check = (terms: Terms, request: GrantRequest) => Problem | undefined;
 
 /**
  * Why a field of the object is not allowed; undefined where all are. What is not signed with the operator's identity is
- * bound by the auth types alone.
+ * bound by the auth types and by the Regions, whose hosts the operator connects to all the same.
  */
 export function fieldProblem(
   matching: readonly RoleGrant[],
@@ -63,7 +66,7 @@ export function fieldProblem(
     tagProblem,
     inheritedTagProblem,
   ];
-  for (const check of [authProblem, ...(isSignedByOperator(request.spec) ? ofSession : [])]) {
+  for (const check of [authProblem, regionProblem, ...(isSignedByOperator(request.spec) ? ofSession : [])]) {
     const found = check(terms, request);
     if (found === undefined) continue;
     const reasons = matching.filter(({ spec }) => found.isReason(spec));
@@ -86,6 +89,25 @@ function authProblem(terms: Terms, { spec: { auth } }: GrantRequest): Problem | 
     problem: `auth.type ${type} is not allowed`,
     fix: `use one of: ${accepted}; or widen spec.auth`,
     isReason: (spec) => spec.auth !== undefined,
+  };
+}
+
+function regionProblem({ regions }: Terms, request: GrantRequest): Problem | undefined {
+  const fits = (list: readonly string[], region: string) => list.some((pattern) => matchRegion(pattern, region));
+  const isAllowed = ({ region }: NamedRegion) => regions?.every((list) => fits(list, region)) ?? request.isHome(region);
+  const found = request.regions.find((named) => !isAllowed(named));
+  if (found === undefined) return undefined;
+  const { field, region, isDefault } = found;
+  const about = isDefault ? `the operator's own, since ${field} is not set` : `of ${field}`;
+  const accepted =
+    regions === undefined
+      ? "one of the partition of the operator's Region"
+      : `one that fits ${regions.map((list) => list.join(' or ')).join(', and ')}`;
+  return {
+    field,
+    problem: `Region ${region} (${about}) is not allowed`,
+    fix: `name ${accepted}; or add it to spec.regions`,
+    isReason: (spec) => spec.regions !== undefined && !fits(spec.regions, region),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { AWSAssumeRoleSpec } from '../api/aws-assume-role.ts';
 import type { RoleGrant, Terms } from '../api/role-grant.ts';
 import { denied } from './grant-messages.ts';
+import type { NamedRegion } from './grant-regions.ts';
 import { combine, fieldProblem, isSignedByOperator } from './grant-terms.ts';
 import { matchSelector } from './label-selector.ts';
 import { matchGlob, matchRole } from './role-pattern.ts';
@@ -27,6 +28,10 @@ export interface GrantRequest {
   inheritedTags?: readonly InheritedTag[];
   /** The operator's own identity: what `self` in a pattern stands for. */
   self: { accountId: string; partition: string };
+  /** The Regions whose hosts are to be called. */
+  regions: readonly NamedRegion[];
+  /** Whether a Region is one of the operator's partition, which may be named where no grant lists Regions. */
+  isHome(region: string): boolean;
   /** The spec of the object, with the tags of the hop in place of its own; only the fields that terms restrict are read. */
   spec: Pick<AWSAssumeRoleSpec, 'auth' | 'secretType' | 'sessionName' | 'sourceIdentity' | 'sessionTags'>;
 }
@@ -43,7 +48,7 @@ export type GrantDecision =
 
 /**
  * May this namespace use this role, and on which terms? Denied unless a grant matches namespace and role. What is asked for
- * with another identity than the operator's needs no grant, but is bound by the auth types of those that match.
+ * with another identity than the operator's needs no grant, but is bound by the auth types and Regions of those that match.
  * The result depends on the set of the grants alone, not on their order. A grant that is being deleted counts no more.
  */
 export function evaluate(grants: Iterable<RoleGrant>, request: GrantRequest): GrantDecision {

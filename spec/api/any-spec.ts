@@ -230,4 +230,7 @@ export const anyGrant = fc.record({
   sourceIdentity: mostly('Any', fc.constantFrom('None', 'Derived', 'x')),
   auth: fc.array(fc.constantFrom('Operator', 'ServiceAccount'), { maxLength: 2 }),
   tenantTagKeys: fc.array(mostly('team', text), { maxLength: 2 }),
+  regions: fc.array(mostly('eu-*-*', fc.oneof(text, fc.constantFrom('eu-*', 'us-gov-west-1', '-a-b'))), {
+    maxLength: 2,
+  }),
 });

@@ -105,6 +105,18 @@ export const badGrants: readonly BadSpec[] = [
     field: 'spec.sourceIdentity',
     says: 'supported values: "None", "Derived", "Any"',
   },
+  ...[
+    ['a Region with a star for several parts', 'eu-*'],
+    ['a Region in capitals', 'EU-west-1'],
+    ['a host name for a Region', 'eu-west-1.example.com'],
+    ['an empty Region', ''],
+  ].map(([title = '', pattern]) => ({
+    title,
+    spec: having({ regions: [pattern] }),
+    field: 'spec.regions',
+    says: 'fits no Region',
+  })),
+  { title: 'no Regions', spec: having({ regions: [] }), field: 'spec.regions', says: 'at least 1 items' },
   {
     title: "a tag key of the operator's own",
     spec: having({ tenantTagKeys: ['ROLEVEND-name'] }),
@@ -130,4 +142,5 @@ export const goodGrants: readonly object[] = [
   having({ auth: ['ServiceAccount', 'Operator'] }),
   having({ sourceIdentity: 'Derived', tenantTagKeys: ['team', 'cost center'] }),
   having({ sourceIdentity: 'None', tenantTagKeys: [] }),
+  having({ regions: ['eu-west-1', 'us-gov-*-*', '*-*-*'] }),
 ];

@@ -5,12 +5,17 @@ import { ManualClock } from '../support/clock.ts';
 
 const BUCKET = '123456789012/operator eu-west-1 AssumeRole';
 
+const self = () => ({
+  caller: { accountId: '123456789012', role: 'operator', arn: 'arn:aws:sts::123456789012:assumed-role/operator/pod' },
+  region: 'eu-west-1',
+});
+
 function admission(options: Partial<AdmissionOptions> = {}) {
   const clock = new ManualClock();
   const metrics = createMetrics();
   const granted: { key: string; at: number }[] = [];
   const onGranted = (key: string) => granted.push({ key, at: clock.monotonic() });
-  const subject = new Admission({ clock, metrics, qps: 10, burst: 2, onGranted, ...options });
+  const subject = new Admission({ clock, metrics, qps: 10, burst: 2, self, onGranted, ...options });
   const claim = (key: string, namespace = 'a', validUntil?: number) =>
     subject.claim([BUCKET], key, { namespace, validUntil });
   return { subject, clock, metrics, granted, claim, keys: () => granted.map(({ key }) => key) };
@@ -45,7 +50,8 @@ describe('Admission', () => {
     subject.charge(name(5));
     subject.charge('new/x eu-west-1 AssumeRole');
     const { values = [] } = (await metrics.getSingleMetric('rolevend_sts_bucket_tokens')?.get()) ?? {};
-    expect(values.map(({ labels }) => labels['identity'])).toEqual(['5/x', 'new/x']);
+    expect(values).toEqual([{ labels: { identity: 'other', region: 'eu-west-1', op: 'AssumeRole' }, value: 1 }]);
+    expect(subject.size).toBe(2);
   });
 
   it('gives a granted token once', async () => {
@@ -198,7 +204,7 @@ describe('Admission', () => {
     const answers: boolean[] = [];
     const order = { namespace: 'a', validUntil: undefined };
     const onGranted = (key: string) => answers.push(subject.claim([BUCKET], key, order));
-    const subject: Admission = new Admission({ clock, metrics: createMetrics(), qps: 10, burst: 1, onGranted });
+    const subject: Admission = new Admission({ clock, metrics: createMetrics(), qps: 10, burst: 1, self, onGranted });
     for (const key of ['first', 'k1', 'k2']) subject.claim([BUCKET], key, order);
     await clock.advance(1000);
     expect(answers).toEqual([true, true]);
@@ -216,7 +222,20 @@ describe('Admission', () => {
     expect([keys().length, new Set(keys()).size]).toEqual([10_000, 10_000]);
   }, 60_000);
 
-  it('shows the tokens of every bucket', async () => {
+  it('has no more series than Regions, whatever roles and Regions users name', async () => {
+    const { subject, metrics, claim } = admission({ burst: 9 });
+    claim('k');
+    const order = { namespace: 'a', validUntil: undefined };
+    for (let n = 0; n < 50; n += 1) subject.claim([`12/role-${n} us-made-${n} AssumeRole`], `k${n}`, order);
+    subject.charge('12/role-7 us-made-7 AssumeRole');
+    const { values = [] } = (await metrics.getSingleMetric('rolevend_sts_bucket_tokens')?.get()) ?? {};
+    expect(values).toEqual([
+      { labels: { identity: '123456789012/operator', region: 'eu-west-1', op: 'AssumeRole' }, value: 8 },
+      { labels: { identity: 'other', region: 'other', op: 'AssumeRole' }, value: 7 },
+    ]);
+  });
+
+  it('shows the tokens of the own buckets', async () => {
     const { claim, metrics } = admission();
     claim('k');
     expect(await metrics.getSingleMetricAsString('rolevend_sts_bucket_tokens')).toContain(

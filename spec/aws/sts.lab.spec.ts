@@ -44,7 +44,8 @@ function connect(options: Partial<AwsOptions> = {}): Aws {
 const cluster = { createToken: () => Promise.reject(new Error('no cluster')) };
 
 function admission() {
-  return new Admission({ clock: systemClock, metrics: createMetrics(), onGranted: () => {} });
+  const self = () => ({ caller: undefined, region: lab.region });
+  return new Admission({ clock: systemClock, metrics: createMetrics(), self, onGranted: () => {} });
 }
 
 async function callerOf(aws: Aws): Promise<CallerIdentity> {

@@ -201,4 +201,76 @@ describe('a call', () => {
       'rolevend_sts_requests_total{op="AssumeRole",code="Throttling",region="eu-west-1"} 1',
     ]);
   });
+
+  it('is counted under `other` for Regions that AWS is not known to have, so that series do not add up', async () => {
+    const { sts, metrics } = connect();
+    onAssumeRole((_body, response) => response.end(sessionXml('AssumeRole', EXPIRATION)));
+    for (const region of ['us-east-1', 'us-made-1', 'us-made-2', 'zz-made-3'])
+      await sts.assumeRole({ ...input, region });
+    const { values = [] } = (await metrics.getSingleMetric('rolevend_sts_requests_total')?.get()) ?? {};
+    expect(values.map(({ labels, value }) => [labels['op'], labels['region'], value])).toEqual([
+      ['GetCallerIdentity', 'eu-west-1', 1],
+      ['AssumeRole', 'us-east-1', 1],
+      ['AssumeRole', 'other', 3],
+    ]);
+  });
+});
+
+describe('a host', () => {
+  const STS = 'STS eu-west-1';
+
+  it('is proven by an answer of any kind', async () => {
+    const { sts, hosts } = connect();
+    expect(hosts.look(STS).isProven).toBe(false);
+    onAssumeRole((_body, response) => {
+      response.statusCode = 503;
+      response.end('<html>not AWS</html>');
+    });
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({ silence: undefined });
+    expect(hosts.look(STS)).toMatchObject({ isProven: true });
+  });
+
+  it('is told with the call that got none, and what to tell those who wait for it', async () => {
+    const { sts, hosts, identity } = connect({ callTimeoutMs: 500 });
+    await identity.credentials();
+    onAssumeRole(() => {});
+    const host = new URL(stub.endpoint).host;
+    const silence = `STS in eu-west-1 (${host}) gives no answer (StsUnreachable, TIMEOUT). Check the network, the proxy and the Region. It is tried again. Until then only one object at a time asks, and this one waits.`;
+    await expect(sts.assumeRole(input)).rejects.toMatchObject({
+      message: expect.stringContaining(`STS AssumeRole for ${ROLE} in eu-west-1 (${host}) got no answer from AWS`),
+      silence,
+    });
+    expect(hosts.look(STS)).toMatchObject({ isProven: false, problem: { code: 'StsUnreachable', message: silence } });
+    onAssumeRole((_body, response) => response.end(sessionXml('AssumeRole', EXPIRATION)));
+    await sts.assumeRole(input);
+    expect(hosts.look(STS)).toMatchObject({ isProven: true });
+  });
+
+  it('stays as it was where the call was given up', async () => {
+    const { sts, hosts, identity } = connect();
+    await identity.credentials();
+    onAssumeRole(() => {});
+    const controller = new AbortController();
+    const waiting = sts.assumeRole(input, controller.signal);
+    controller.abort(new Error('shutting down'));
+    await expect(waiting).rejects.toThrow('shutting down');
+    expect(hosts.look(STS)).toMatchObject({ isProven: true });
+  });
+
+  it('of a registry is one of its own', async () => {
+    const { ecr, hosts, sts } = connect({ callTimeoutMs: 500 });
+    onAssumeRole((_body, response) => response.end(sessionXml('AssumeRole', EXPIRATION)));
+    const session = await sts.assumeRole(input);
+    stub.answer(() => {});
+    const region = 'us-east-2';
+    await expect(ecr.authorizationToken({ session, roleArn: ROLE, region })).rejects.toMatchObject({
+      code: 'EcrUnreachable',
+      message: expect.stringContaining(`in us-east-2 (${new URL(stub.endpoint).hostname}`),
+    });
+    expect([STS, 'ECR us-east-2', 'ECR eu-west-1'].map((host) => hosts.look(host).problem?.code)).toEqual([
+      undefined,
+      'EcrUnreachable',
+      undefined,
+    ]);
+  });
 });

@@ -18,6 +18,8 @@ const request = (spec: Partial<ChainRequest['spec']> = {}): ChainRequest => ({
   name: 'reader',
   roleArn: TARGET,
   self: { accountId: '111122223333', partition: 'aws' },
+  regions: [{ field: 'spec.region', region: 'eu-west-1' }],
+  isHome: () => true,
   spec: { secretType: 'Map', chain: [{ roleArn: ONE }, { roleArn: TWO, sessionTags: { team: 'a' } }], ...spec },
 });
 const open = [grant('target', TARGET), grant('one', ONE), grant('two', TWO, { tenantTagKeys: ['team'] })];
@@ -119,6 +121,19 @@ describe('a chain', () => {
     expect(evaluateChain([grant('two', TWO, { auth: ['Operator'] })], request({ auth }))).toMatchObject({
       allowed: false,
       field: 'spec.auth.type',
+    });
+  });
+
+  it('goes through the Region of STS alone, so that the Regions of registries are for the grants of the role', () => {
+    const regions = [
+      { field: 'spec.region', region: 'eu-west-1' },
+      { field: 'spec.ecrRepositoryUrl', region: 'us-east-1' },
+    ];
+    const asked = { ...request(), regions };
+    expect(evaluateChain(instead('one', { regions: ['eu-*-*'] }), asked).allowed).toBe(true);
+    expect(evaluateChain(instead('one', { regions: ['us-*-*'] }), asked)).toMatchObject({ field: 'spec.region' });
+    expect(evaluateChain(instead('target', { regions: ['eu-*-*'] }), asked)).toMatchObject({
+      field: 'spec.ecrRepositoryUrl',
     });
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { RoleGrant, RoleGrantSpec } from '../../lib/api/role-grant.ts';
+import { matchRegion } from '../../lib/credentials/grant-regions.ts';
 import { combine } from '../../lib/credentials/grant-terms.ts';
 import { evaluate, type GrantRequest, matches } from '../../lib/credentials/grants.ts';
 
@@ -24,6 +25,7 @@ const spec: fc.Arbitrary<RoleGrantSpec> = fc.record(
     sourceIdentity: fc.constantFrom('None', 'Derived', 'Any'),
     tenantTagKeys: fc.subarray([...tagKeys]),
     auth: fc.subarray(['Operator', 'ServiceAccount'], { minLength: 1 }),
+    regions: fc.subarray(['eu-*-*', 'us-east-1', '*-*-1', 'cn-north-1'], { minLength: 1 }),
   },
   { requiredKeys: ['namespaces', 'roles'] },
 );
@@ -38,6 +40,10 @@ const request: fc.Arbitrary<GrantRequest> = fc.record({
   name: fc.constant('x'),
   roleArn: fc.constantFrom('a/x', 'b', 'c').map((path) => `arn:aws:iam::111122223333:role/${path}`),
   self: fc.constant({ accountId: '111122223333', partition: 'aws' }),
+  regions: fc
+    .subarray(['eu-west-2', 'us-east-1', 'cn-north-1'])
+    .map((list) => list.map((region, index) => ({ field: `field ${index}`, region }))),
+  isHome: fc.constant((region: string) => region !== 'cn-north-1'),
   spec: fc.record(
     {
       secretType: fc.constantFrom(...types),
@@ -92,6 +98,8 @@ describe('any set of grants', () => {
           expect(limits.secretTypes ?? types).toContain(asked.spec.secretType);
           expect(decision.terms.maxDurationSeconds ?? 0).toBeLessThanOrEqual(limits.maxDurationSeconds ?? 43_200);
           expect(limits.auth ?? ['Operator']).toContain('Operator');
+          for (const { region } of asked.regions)
+            expect((limits.regions ?? ['*-*-*']).some((pattern) => matchRegion(pattern, region))).toBe(true);
           if (asked.spec.sessionName !== undefined) expect(limits.sessionName).not.toBe('Derived');
           if (asked.spec.sourceIdentity !== undefined) expect(limits.sourceIdentity).not.toBe('Derived');
           expect(limits.tenantTagKeys ?? tagKeys).toEqual(
@@ -102,12 +110,14 @@ describe('any set of grants', () => {
     );
   });
 
-  it('allows a source identity, a name or a tag only where a grant names it', () => {
+  it('allows a source identity, a name, a tag or a Region of another partition only where a grant names it', () => {
     fc.assert(
       fc.property(grants, request, (list, asked) => {
         const { sessionName, sourceIdentity, sessionTags = {} } = asked.spec;
         fc.pre(evaluate(list, asked).allowed);
         const matching = list.filter((grant) => matches(grant, asked)).map((grant) => grant.spec);
+        const isListed = matching.some((one) => one.regions !== undefined);
+        expect(isListed || asked.regions.every(({ region }) => asked.isHome(region))).toBe(true);
         if (sessionName !== undefined) expect(matching.map((one) => one.sessionName)).toContain('Any');
         if (sourceIdentity !== undefined) expect(matching.map((one) => one.sourceIdentity)).toContain('Any');
         const keys = matching.flatMap(({ tenantTagKeys }) => tenantTagKeys ?? []);

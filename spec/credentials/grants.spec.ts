@@ -17,6 +17,8 @@ const request = (change: Partial<GrantRequest> = {}): GrantRequest => ({
   name: 'reader',
   roleArn: ROLE,
   self: { accountId: '111122223333', partition: 'aws' },
+  regions: [{ field: 'spec.region', region: 'eu-west-1' }],
+  isHome: (region) => region !== 'cn-north-1',
   spec: { secretType: 'Map' },
   ...change,
 });
@@ -285,6 +287,53 @@ describe('what is denied', () => {
     expect(evaluate([grant('b', { ...named('x'), auth: [...auth] }), grant('c')], request({ spec })).allowed).toBe(
       true,
     );
+  });
+
+  const pull = { field: 'spec.ecr.registries[0].region', region: 'cn-north-1' };
+  const regions = [...request().regions, pull];
+
+  it.each<[string, Partial<RoleGrantSpec>[], boolean]>([
+    ['no grant lists any', [{}], false],
+    ['a grant has it', [{}, { regions: ['eu-west-1', 'cn-*-*'] }], true],
+    ['a grant leaves it out', [{ regions: ['*-*-*'] }, { regions: ['eu-*-*'] }], false],
+    ['all that list some have it', [{ regions: ['*-*-*'] }, { regions: ['eu-west-*', 'cn-north-1'] }, {}], true],
+  ])('is a Region outside of the partition, unless grants list it: %s', (_which, specs, allowed) => {
+    const grants = specs.map((one, index) => grant(`g${index}`, one));
+    expect(evaluate(grants, request({ regions }))).toMatchObject(
+      allowed ? { allowed } : { allowed, field: pull.field },
+    );
+  });
+
+  it('names the field of a Region, what is accepted, and the grants that leave it out', () => {
+    const about = `is not allowed for namespace team-a and role ${ROLE}:`;
+    expect(evaluate([grant('default')], request({ regions }))).toEqual({
+      allowed: false,
+      field: pull.field,
+      message: `Region cn-north-1 (of ${pull.field}) ${about} name one of the partition of the operator's Region; or add it to spec.regions in RoleGrant default. Show the terms: kubectl get rolegrants default -o yaml`,
+    });
+    const grants = [grant('a', { regions: ['*-*-*'] }), grant('b', { regions: ['eu-*-*', 'us-east-1'] }), grant('c')];
+    expect(evaluate(grants, request({ regions }))).toMatchObject({
+      message: `Region cn-north-1 (of ${pull.field}) ${about} name one that fits *-*-*, and eu-*-* or us-east-1; or add it to spec.regions in RoleGrant b. Show the terms: kubectl get rolegrants b -o yaml`,
+    });
+    const own = [{ field: 'spec.region', region: 'eu-west-1', isDefault: true }];
+    expect(evaluate([grant('us', { regions: ['us-*-*'] })], request({ regions: own }))).toMatchObject({
+      field: 'spec.region',
+      message: expect.stringContaining("Region eu-west-1 (the operator's own, since spec.region is not set)"),
+    });
+  });
+
+  it('is a Region outside for a ServiceAccount, too, which needs a grant for that alone', () => {
+    const asked = request({ spec: ofAccount, regions });
+    expect(evaluate([], asked)).toEqual({
+      allowed: false,
+      field: pull.field,
+      message: expect.stringContaining(
+        "name one of the partition of the operator's Region; or add it to spec.regions in a RoleGrant for both, which an administrator makes. Show the grants: kubectl get rolegrants",
+      ),
+    });
+    expect(evaluate([grant('cn', { regions: ['eu-west-1', 'cn-*-*'] })], asked).allowed).toBe(true);
+    expect(evaluate([grant('eu', { regions: ['eu-*-*'] })], asked).allowed).toBe(false);
+    expect(evaluate([grant('cn', { ...named('x'), regions: ['cn-*-*'] })], asked).allowed).toBe(false);
   });
 
   it('names three grants at most', () => {

@@ -3,9 +3,11 @@ import { findCondition } from '../../api/conditions.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
 import { PROCESS_DURATION_SECONDS } from '../../api/secret-type.ts';
 import { type CallerIdentity, ownerOf } from '../../aws/options.ts';
+import { partitionOfRegion } from '../../aws/regions.ts';
 import { bucketsOf } from '../../credentials/assume-role.ts';
 import type { Clamp } from '../../credentials/duration.ts';
 import { evaluateChain } from '../../credentials/grant-chain.ts';
+import { namedRegions } from '../../credentials/grant-regions.ts';
 import { selectsByLabel } from '../../credentials/grants.ts';
 import { type IssueRequest, issueRequest, needsCaller, roleArnOf } from '../../credentials/request.ts';
 import { RolevendError } from '../../errors.ts';
@@ -64,7 +66,9 @@ export function ask(
   if (namespaceLabels === undefined && all.some(selectsByLabel)) return { ...unknownNamespace(namespace), roleArn };
   // Without an identity `self` stands for the account of the role, so that no limit is missed.
   const self = caller ?? ownerOf(roleArn);
-  const decision = evaluateChain(all, { namespace, namespaceLabels, name, roleArn, self, spec });
+  const regions = namedRegions(object.spec, region);
+  const isHome = (other: string) => partitionOfRegion(other) === partitionOfRegion(region);
+  const decision = evaluateChain(all, { namespace, namespaceLabels, name, roleArn, self, spec, regions, isHome });
   if (!decision.allowed) {
     return {
       ...obstacle('GrantDenied', decision.message),

@@ -13,6 +13,8 @@ export interface Failure {
   lastAttemptAt: number;
   /** Whether trying again cannot help until somebody changes something. */
   permanent: boolean;
+  /** No answer of any kind came, so that the gate of that host paces all tries, and not each object its own. */
+  unanswered?: boolean | undefined;
   /** The least wait that the other side asked for, in milliseconds. */
   retryAfterMs?: number | undefined;
   /** The spec that failed; another one is tried at once. */
@@ -54,11 +56,12 @@ function longestDelay(remaining: number): number {
 
 /** The wait in milliseconds; `remaining` is what is left of the old credential, `spread` a number in [0, 1). */
 export function retryDelay(
-  failure: Pick<Failure, 'code' | 'count' | 'permanent'>,
+  failure: Pick<Failure, 'code' | 'count' | 'permanent' | 'unanswered'>,
   remaining: number,
   spread: number,
 ): number {
   if (failure.permanent) return remaining > 0 ? clamp(remaining / 4, MIN_PERMANENT, MAX_PERMANENT) : MAX_PERMANENT;
+  if (failure.unanswered) return MIN_DELAY;
   const settling = settles(failure.code) ? SETTLING_DELAYS[failure.count - 1] : undefined;
   if (settling !== undefined) return settling;
   const exponential = MIN_DELAY * 2 ** Math.min(failure.count - 1, 16);

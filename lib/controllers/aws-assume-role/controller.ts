@@ -1,4 +1,5 @@
 import { type AWSAssumeRole, withDefaults } from '../../api/aws-assume-role.ts';
+import { hostOfBucket, type Order } from '../../aws/rate.ts';
 import type { ReconcileResult } from '../../kube/controller.ts';
 import { isNamespaceTerminating, isUidMismatch } from '../../kube/errors.ts';
 import { isDeleting, refOfKey } from '../../kube/objects.ts';
@@ -19,7 +20,7 @@ import { uidOf } from './secret.ts';
 
 /** After this time in milliseconds without a result the status says what is going on. */
 const PENDING_AFTER_MS = 700;
-/** How often the status of an object that waits for a rate token is looked at. The token itself wakes it. */
+/** How often the status of an object that waits for its turn is looked at. The turn itself wakes it. */
 const WAITING_RECHECK_MS = 30_000;
 /** How often an object that is due asks whether the operator has an identity again. */
 const OBSTACLE_RECHECK_MS = 15_000;
@@ -127,18 +128,22 @@ export class AwsAssumeRoleController {
 
   /** Issues, or gives the time to wait in milliseconds while the key waits for its turn; that wakes it before. */
   async #issue(pass: Pass, reason: IssueReason): Promise<number | undefined> {
-    const { admission } = this.#context;
+    const { gates } = this.#context;
     const { request, buckets } = pass.asked as Extract<Pass['asked'], { request: object }>;
     const silentMs = this.#silentMs(pass);
     const end = pass.seen.record?.expiresAt ?? 0;
     const validUntil = end > serverNow(this.#context) ? end : undefined;
     const order = { namespace: pass.object.metadata.namespace ?? '', validUntil };
-    if (!admission.claim(buckets, pass.key, order)) {
+    if (!this.#isTurn(pass, buckets, order)) {
       if (silentMs > 0) return silentMs;
       await this.#conclude(pass);
       return WAITING_RECHECK_MS;
     }
-    await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
+    try {
+      await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
+    } finally {
+      gates.leave(pass.key);
+    }
     pass.memory.waitingSince = undefined;
     return undefined;
   }
@@ -148,6 +153,17 @@ export class AwsAssumeRoleController {
     const now = this.#context.clock.monotonic();
     memory.waitingSince ??= now;
     return PENDING_AFTER_MS - (now - memory.waitingSince);
+  }
+
+  /** Whether all calls of an issue may be made now. Otherwise the key waits, and is woken by that for which it waits. */
+  #isTurn(pass: Pass, buckets: readonly string[], order: Order): boolean {
+    const { admission, gates } = this.#context;
+    // The gates first: what waits for a host that does not answer must take no token from others.
+    const shut = gates.enter(pass.key, [...new Set(buckets.map(hostOfBucket))], order);
+    if (shut !== undefined) pass.silence = gates.problem(shut);
+    else if (!admission.claim(buckets, pass.key, order)) gates.leave(pass.key);
+    else return true;
+    return false;
   }
 
   /** Runs `work`; if it takes longer than `ms`, the status says meanwhile that a credential is being issued. */
@@ -172,7 +188,7 @@ export class AwsAssumeRoleController {
     const { memory, seen, key } = pass;
     const request = requestKeyOf(pass);
     memory.waitingSince = undefined;
-    this.#context.admission.cancel(key);
+    this.#giveUpTurn(key);
     const isOver = memory.failure && !isSameRequest(memory.failure, request);
     if (isOver && !inputChanged({ record: seen.record, inputHash: request.inputHash })) memory.failure = undefined;
     if (this.#wantsNothing(pass)) {
@@ -226,10 +242,15 @@ export class AwsAssumeRoleController {
     return memory;
   }
 
+  #giveUpTurn(key: string): void {
+    this.#context.admission.cancel(key);
+    this.#context.gates.leave(key);
+  }
+
   #forget(key: string): undefined {
     const { namespace, name } = refOfKey(key);
     this.#memories.delete(key);
-    this.#context.admission.cancel(key);
+    this.#giveUpTurn(key);
     this.#context.metrics.forget(namespace, name);
   }
 }

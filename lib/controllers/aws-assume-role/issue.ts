@@ -1,6 +1,6 @@
 import { annotations } from '../../api/names.ts';
 import { settles } from '../../aws/codes.ts';
-import { isThrottle } from '../../aws/errors.ts';
+import { AwsError, isThrottle } from '../../aws/errors.ts';
 import type { IssueResult } from '../../credentials/assume-role.ts';
 import { specHash } from '../../credentials/input-hash.ts';
 import type { IssueRequest } from '../../credentials/request.ts';
@@ -204,6 +204,7 @@ function failureOf(pass: Pass, error: unknown, now: number): Failure {
     lastAttemptAt: now,
     permanent: isPermanent(code, known?.consequence === 'stop', count),
     retryAfterMs: known?.retryAfterMs,
+    ...(known instanceof AwsError && known.silence !== undefined && { unanswered: true }),
   };
 }
 

@@ -33,6 +33,9 @@ export interface Memory {
 /** Reasons that are found anew in every pass and so never restored. */
 const derivedReasons = new Set(['InvalidSpec', 'NoIdentity', 'NamespaceUnknown', 'GrantDenied']);
 
+/** Reasons that, without a failure, tell of a host that others had asked in vain. */
+const waitReasons = new Set(['StsUnreachable', 'EcrUnreachable']);
+
 /** A fresh memory at `now`, with the back-off that an earlier process wrote into the status. */
 export function recall(object: AWSAssumeRole, now: number): Memory {
   const { lastHandledRefreshRequest, lastAttemptAt } = object.status ?? {};
@@ -67,6 +70,7 @@ function recalledFailure({ status }: AWSAssumeRole, now: number): Failure | unde
   const lastAttemptAt = pastTime(status?.lastAttemptAt, now);
   const code = status?.lastErrorCode;
   if (lastAttemptAt === undefined || code === undefined || derivedReasons.has(code)) return undefined;
+  if (status?.consecutiveFailures === 0 && waitReasons.has(code)) return undefined;
   return {
     code,
     message: findCondition(status?.conditions, 'Refreshed')?.message ?? code,

@@ -3,6 +3,8 @@ import type { AWSAssumeRole, ResolvedSpec } from '../../api/aws-assume-role.ts';
 import { holdsRegistryToken } from '../../api/contents.ts';
 import { annotations } from '../../api/names.ts';
 import type { RoleGrant } from '../../api/role-grant.ts';
+import type { Gates } from '../../aws/gates.ts';
+import type { HostProblem } from '../../aws/hosts.ts';
 import type { Admission } from '../../aws/rate.ts';
 import type { Clock } from '../../clock.ts';
 import type { AssumeRoleIssuer } from '../../credentials/assume-role.ts';
@@ -35,6 +37,7 @@ export interface VendingContext {
   namespaces: Store<KubeObject>;
   issuer: AssumeRoleIssuer;
   admission: Admission;
+  gates: Gates;
   /** The operator's identity and Region as they are now. */
   self(): Pick<Surroundings, 'caller' | 'identityProblem' | 'region'>;
   /** Server time of AWS minus local time, in milliseconds. */
@@ -59,6 +62,8 @@ export interface Pass {
   /** What shortened the request, also where only STS's answer told. */
   clamps: readonly Clamp[];
   durationSeconds: number | undefined;
+  /** Why the object waits for a host that does not answer. */
+  silence?: HostProblem | undefined;
   /** What a restart of workloads in this pass came to. */
   restart?: RestartResult;
 }

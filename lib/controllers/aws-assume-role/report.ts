@@ -70,7 +70,7 @@ export function viewOf(pass: Pass, now: number): View {
     secretRef: secretRefOf(pass),
     roleArn: asked.roleArn ?? object.status?.roleArn,
     nextRefreshAt: nextAt(pass, record),
-    failure: obstacleFailure(pass, now) ?? memory.failure,
+    failure: obstacleFailure(pass, now) ?? memory.failure ?? silenceFailure(pass),
     blocked: seen.blocked,
     scrubbed: isScrubbed(seen),
     suspended: spec.suspend,
@@ -114,6 +114,12 @@ function obstacleFailure(pass: Pass, now: number): Failure | undefined {
   if (!asked.obstacle.permanent && !needsIssue(pass, now)) return undefined;
   const told = toldObstacle(object, asked.obstacle, now) ?? { lastAttemptAt: now };
   return { ...asked.obstacle, ...told, count: 1, generation: object.metadata.generation ?? 0 };
+}
+
+/** Trouble of a host that the object waits for, and has not asked itself: nothing of its own has failed. */
+function silenceFailure({ silence, object }: Pass): View['failure'] {
+  if (silence === undefined) return undefined;
+  return { ...silence, permanent: false, count: 0, generation: object.metadata.generation ?? 0 };
 }
 
 /**

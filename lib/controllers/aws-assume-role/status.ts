@@ -22,7 +22,7 @@ export interface View {
   secretRef?: { name: string; uid: string; resourceVersion: string } | undefined;
   roleArn?: string | undefined;
   nextRefreshAt?: number | undefined;
-  failure?: Failure | undefined;
+  failure?: (Omit<Failure, 'lastAttemptAt'> & Partial<Pick<Failure, 'lastAttemptAt'>>) | undefined;
   /** Why the Secret may not be touched. */
   blocked?: { reason: 'ConflictingSecret' | 'AdoptionRefused'; message: string } | undefined;
   /** Whether the data were removed after the credential ended. */

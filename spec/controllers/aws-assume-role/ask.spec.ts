@@ -107,6 +107,23 @@ describe('what an object asks for', () => {
     });
   });
 
+  it.each(['us-iso-east-1', 'cn-north-1', 'us-gov-west-1'])(
+    'is nothing in %s, a Region of another partition, with the own identity and with a ServiceAccount',
+    (region) => {
+      for (const object of [role({ spec: { region } }), { ...ofAccount, spec: { ...ofAccount.spec, region } }]) {
+        const { obstacle } = asked(object);
+        expect([obstacle?.code, obstacle?.message]).toEqual([
+          'GrantDenied',
+          expect.stringContaining('(of spec.region)'),
+        ]);
+      }
+    },
+  );
+
+  it('is possible in a Region of the partition that the SDK does not know yet', () => {
+    expect(asked(role({ spec: { region: 'eu-northwest-7' } })).obstacle).toBeUndefined();
+  });
+
   it('heeds a grant that forbids ServiceAccounts also while the operator does not know its own account', () => {
     const grants = [grant({ auth: ['Operator'] })];
     for (const known of [caller, undefined]) {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  type Failure,
   isPermanent,
   nextAttemptAt,
   repairDelay,
@@ -16,7 +15,7 @@ const passing = (count: number) => ({ code: 'StsUnreachable', count, permanent: 
 const permanent = (code: string, count = 1) => ({ code, count, permanent: true });
 
 /** The bounds of the wait in whole seconds, over all spreads. */
-function bounds(failure: Pick<Failure, 'code' | 'count' | 'permanent'>, remaining: number): [number, number] {
+function bounds(failure: Parameters<typeof retryDelay>[0], remaining: number): [number, number] {
   return [
     Math.round(retryDelay(failure, remaining, LEAST) / SECOND),
     Math.round(retryDelay(failure, remaining, MOST) / SECOND),
@@ -44,6 +43,13 @@ describe('the wait after a passing failure', () => {
   ])('of attempt %i is %i to %i s while the credential is good for long', (count, least, most) => {
     expect(bounds(passing(count), 12 * HOUR)).toEqual([least, most]);
   });
+
+  it.each([0, MINUTE, 12 * HOUR])(
+    'is 2 s where the gate of a host that gave no answer paces all, with %i ms left',
+    (left) => {
+      for (const count of [1, 5, 2000]) expect(bounds({ ...passing(count), unanswered: true }, left)).toEqual([2, 2]);
+    },
+  );
 
   it.each([
     [40 * MINUTE, 150, 300],

@@ -138,4 +138,51 @@ describe('a tenant whose namespace is granted role/team-a/* and its own role/ten
     }).toEqual({ session, isOne: true });
     expect(conditionsOf(await scene.get('shared'))).toMatchObject({ Granted: 'True/Granted' });
   });
+
+  const host = (region: string) => `111122223333.dkr.ecr.${region}.amazonaws.com`;
+  const pulling = { secretType: 'EcrDockerConfigJson', roleName: 'team-a/reader' } as const;
+  const regions: Record<string, [Partial<AWSAssumeRoleSpec>, string]> = {
+    'another partition': [{ roleName: 'team-a/reader', region: 'us-iso-east-1' }, 'spec.region'],
+    'a registry there': [{ ...pulling, ecrRepositoryUrl: `${host('cn-north-1')}.cn/x` }, 'spec.ecrRepositoryUrl'],
+    'a registry in a list': [
+      { ...pulling, ecr: { registries: [{}, { region: 'us-gov-west-1' }] } },
+      'spec.ecr.registries[1].region',
+    ],
+    'the host of a registry in a list': [
+      { ...pulling, ecr: { registries: [{ urls: [host('us-gov-west-1')] }] } },
+      'spec.ecr.registries[0].urls[0]',
+    ],
+    'the Region of a token': [
+      {
+        roleName: 'team-a/reader',
+        secretType: 'Template',
+        template: { data: { password: '${ecr.password}' } },
+        tokens: [{ name: 'ecr', ecr: { region: 'eu-isoe-west-1' } }],
+      },
+      'spec.tokens[0].ecr.region',
+    ],
+  };
+
+  test('makes the operator connect to no Region of another partition, nor to one that its grants leave out', async () => {
+    const before = stage.aws.gateway.count('AssumeRole');
+    const cases = Object.entries(regions).map(([title, [spec, field]], index) => ({
+      title,
+      spec,
+      field,
+      name: `far-${index}`,
+    }));
+    for (const { name, spec } of cases) await scene.apply(name, spec);
+    for (const { name, field } of cases)
+      expect(messageOf(await settled(scene, name, denied), 'Ready')).toContain(`(of ${field}) is not allowed`);
+    await grant(stage, scene, 3, { roles: ['arn:self:iam::self:role/team-a/*'], regions: ['eu-*-*', 'ap-east-1'] });
+    await scene.apply('outside', { roleName: 'team-a/reader', region: 'us-east-1' });
+    expect(messageOf(await settled(scene, 'outside', denied), 'Ready')).toContain(
+      `name one that fits eu-*-* or ap-east-1; or add it to spec.regions in RoleGrant ${scene.ns.name}-3`,
+    );
+    expect(stage.aws.gateway.count('AssumeRole')).toBe(before);
+    await scene.apply('outside', { roleName: 'team-a/reader', region: 'eu-west-2' });
+    await scene.ready('outside');
+    expect(stage.aws.gateway.count('AssumeRole', { region: 'eu-west-2' })).toBe(1);
+    await revoke(stage, scene, 3);
+  });
 });

@@ -61,6 +61,10 @@ describe('what a fresh process knows of an object', () => {
     ['no time', { lastErrorCode: 'ValidationError' }],
     ['a time that cannot be read', { ...broken, lastAttemptAt: 'once' }],
     ['no code', { lastAttemptAt: at(0) }],
+    [
+      'a wait for a host that others asked in vain',
+      { ...broken, lastErrorCode: 'EcrUnreachable', consecutiveFailures: 0 },
+    ],
     ['a denial by the grants', { ...broken, lastErrorCode: 'GrantDenied' }],
     ['a namespace that was not known', { ...broken, lastErrorCode: 'NamespaceUnknown' }],
     ['a missing identity', { ...broken, lastErrorCode: 'NoIdentity' }],

@@ -50,6 +50,15 @@ describe('what the status follows from', () => {
     });
   });
 
+  it('is the trouble of a host that it waits for, as long as nothing of its own has failed', () => {
+    const silence = { code: 'StsUnreachable', message: 'STS in x gives no answer' };
+    const told = { ...silence, permanent: false, count: 0, generation: 2 };
+    expect(viewOf({ ...passOf(), silence }, now).failure).toEqual(told);
+    const own = failed();
+    const pass = passOf();
+    expect(viewOf({ ...pass, memory: { ...pass.memory, failure: own }, silence }, now).failure).toEqual(own);
+  });
+
   it('is no session of an earlier object', () => {
     expect(view({ seen: { state: 'stale', meta: written(), record: session() } })).toMatchObject({
       record: undefined,

@@ -53,6 +53,8 @@ export interface SceneOptions {
   /** Specs of the grants made for this namespace; default: all roles of the operator's account. */
   grants?: object[];
   labels?: Record<string, string>;
+  /** Further namespaces for the operator to work in. */
+  namespaces?: readonly string[];
   /** Default true. */
   waitUntilReady?: boolean;
 }
@@ -63,7 +65,10 @@ export async function openScene(stage: Stage, options: SceneOptions = {}): Promi
   const ns = await testNamespace(plane, options.labels);
   await applyGrants(ns, options.grants ?? [{ roles: ['arn:self:iam::self:role/*'], sessionName: 'Any' }]);
   const start = () =>
-    startOperator({ plane, aws, keys, namespaces: [ns.name], ...options.operator }, options.waitUntilReady);
+    startOperator(
+      { plane, aws, keys, namespaces: [ns.name, ...(options.namespaces ?? [])], ...options.operator },
+      options.waitUntilReady,
+    );
   const scene = { ns, operator: await start() } as Scene;
   const get = (name: string) =>
     read<AWSAssumeRole>(plane, `/apis/pincette.net/v1/namespaces/${ns.name}/awsassumeroles/${name}`);
