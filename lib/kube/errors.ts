@@ -1,5 +1,6 @@
 import { type Consequence, RolevendError } from '../errors.ts';
 import { keyOf, type ObjectRef, type Resource } from './objects.ts';
+import { parseRetryAfter } from './retry-after.ts';
 
 /** What was being done when a request failed. */
 export interface RequestContext {
@@ -22,6 +23,7 @@ export interface KubeErrorDetails {
   /** `details.causes[].field` of the answer. */
   fields?: string[];
   uidMismatch?: boolean;
+  timedOut?: boolean;
   retryAfterMs?: number | undefined;
   cause?: unknown;
 }
@@ -39,6 +41,8 @@ export class KubeError extends RolevendError {
   readonly fields: readonly string[];
   /** The object of that name has another uid than the one that the request asked for. */
   readonly uidMismatch: boolean;
+  /** Nothing came in time. */
+  readonly timedOut: boolean;
 
   constructor(context: RequestContext, details: KubeErrorDetails) {
     super(describe(context, details), {
@@ -51,6 +55,7 @@ export class KubeError extends RolevendError {
     this.causes = details.causes ?? [];
     this.fields = details.fields ?? [];
     this.uidMismatch = details.uidMismatch ?? false;
+    this.timedOut = details.timedOut ?? false;
   }
 }
 
@@ -63,15 +68,22 @@ export interface KubeStatus {
   details?: { causes?: { reason?: string; field?: string }[]; retryAfterSeconds?: number };
 }
 
-/** The error for an answer of the API server. `retryAfter` is the header's value in seconds. */
+/** When an answer says that it may be asked again. */
+export interface Recovery {
+  /** The header `Retry-After`; without one, what the body says counts. */
+  retryAfter: string | undefined;
+  /** The server's time, milliseconds since 1970. */
+  now: number;
+}
+
+/** The error for an answer of the API server. */
 export function errorOfStatus(
   context: RequestContext,
   status: KubeStatus,
   code: number,
-  retryAfter?: string,
+  { retryAfter, now }: Recovery = { retryAfter: undefined, now: 0 },
 ): KubeError {
   const causes = status.details?.causes ?? [];
-  const seconds = Number(retryAfter ?? status.details?.retryAfterSeconds);
   return new KubeError(context, {
     status: code,
     code: status.reason || (reasons[code] ?? `Http${code}`),
@@ -79,7 +91,7 @@ export function errorOfStatus(
     causes: causes.flatMap(({ reason }) => reason ?? []),
     fields: causes.flatMap(({ field }) => field ?? []),
     uidMismatch: namesUid(code, status),
-    retryAfterMs: seconds > 0 ? seconds * 1000 : undefined,
+    retryAfterMs: parseRetryAfter(retryAfter ?? status.details?.retryAfterSeconds?.toString(), now),
   });
 }
 
@@ -114,6 +126,12 @@ export function isTooNew(error: unknown): boolean {
 /** The object was deleted and created anew under its name: 409 for PUT and DELETE, 422 for PATCH. */
 export function isUidMismatch(error: unknown): boolean {
   return error instanceof KubeError && error.uidMismatch;
+}
+
+/** The answer was larger than what is taken, or did not come in time, be it here or on the way. Less of it may. */
+export function isTooMuch(error: unknown): boolean {
+  if (!(error instanceof KubeError)) return false;
+  return error.timedOut || error.status === 504 || error.code === 'AnswerTooLarge';
 }
 
 /** The namespace is being deleted and takes nothing new. */

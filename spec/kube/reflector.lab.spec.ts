@@ -396,12 +396,12 @@ describe('a reflector', () => {
       let compactions = 0;
       const test = await clientFor(plane);
       const client = Object.create(test.client) as typeof test.client;
-      client.list = async (resource, options = {}) => {
+      client.page = async (resource, options) => {
         if (options.continue && compactions++ === 0) {
           await remove('object-0');
           await plane.compact();
         }
-        return test.client.list(resource, options);
+        return test.client.page(resource, options);
       };
       const { store, reflector } = await start({ client, pageSize: 10 });
       await reflector.synced(hangSignal());
