@@ -1,7 +1,7 @@
 import { isConflict, KubeError } from './errors.ts';
 import type { KubeObject, ObjectRef, Resource } from './objects.ts';
 import { apiVersionOf, refOf } from './objects.ts';
-import { type Call, mergePatch, type RequestOptions, Requests, serverSideApply } from './requests.ts';
+import { type Call, mergePatch, type Patience, type RequestOptions, Requests, serverSideApply } from './requests.ts';
 import { type WatchEnd, type WatchOptions, watch } from './watch.ts';
 
 export type { WatchEnd, WatchEvent, WatchOptions } from './watch.ts';
@@ -34,9 +34,20 @@ export interface ListOptions extends GetOptions {
   resourceVersionMatch?: 'Exact' | 'NotOlderThan';
 }
 
+export interface PageOptions extends Omit<ListOptions, 'timeoutMs'> {
+  /** Objects a page at most. */
+  limit: number;
+  patience: Patience;
+}
+
 export interface ObjectList<T> {
   items: T[];
   metadata: { resourceVersion: string; continue?: string };
+}
+
+export interface Page<T> extends ObjectList<T> {
+  /** Of its text. */
+  bytes: number;
 }
 
 export interface DeleteOptions extends CallOptions {
@@ -98,19 +109,13 @@ export class KubeClient {
 
   /** One page. Items that the server sends without kind and apiVersion, as it does for its own kinds, get them. */
   async list<T extends KubeObject>(resource: Resource, options: ListOptions = {}): Promise<ObjectList<T>> {
-    const list = await this.#requests.json<ObjectList<T>>({
-      verb: 'list',
-      resource,
-      ref: { namespace: options.namespace },
-      accept: accept(options.metadataOnly, 'List'),
-      query: listQuery(options),
-      ...call(options),
-    });
-    const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-    return {
-      metadata: list.metadata,
-      items: (list.items ?? []).map((item) => (item.kind ? item : { ...type, ...item })),
-    };
+    return typed(resource, await this.#requests.json<ObjectList<T>>(listCall(resource, options)));
+  }
+
+  /** The same for a list that may be large: it may take any time, as long as its bytes come. */
+  async page<T extends KubeObject>(resource: Resource, options: PageOptions): Promise<Page<T>> {
+    const { value, bytes } = await this.#requests.page<ObjectList<T>>(listCall(resource, options), options.patience);
+    return { ...typed(resource, value), bytes };
   }
 
   create<T extends KubeObject>(resource: Resource, object: T, options: CallOptions = {}): Promise<T> {
@@ -264,6 +269,17 @@ function call({ signal, timeoutMs }: CallOptions): Pick<Call, 'signal' | 'timeou
 
 function accept(metadataOnly: boolean | undefined, suffix: '' | 'List'): string | undefined {
   return metadataOnly ? `application/json;as=PartialObjectMetadata${suffix};g=meta.k8s.io;v=v1` : undefined;
+}
+
+function listCall(resource: Resource, options: ListOptions): Call {
+  const ref = { namespace: options.namespace };
+  const query = listQuery(options);
+  return { verb: 'list', resource, ref, accept: accept(options.metadataOnly, 'List'), query, ...call(options) };
+}
+
+function typed<T extends KubeObject>(resource: Resource, { metadata, items }: ObjectList<T>): ObjectList<T> {
+  const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+  return { metadata, items: (items ?? []).map((item) => (item.kind ? item : { ...type, ...item })) };
 }
 
 function listQuery(options: ListOptions): Record<string, string | undefined> {

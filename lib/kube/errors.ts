@@ -1,6 +1,7 @@
 import { type Consequence, RolevendError } from '../errors.ts';
 import { keyOf, type ObjectRef, type Resource } from './objects.ts';
 import { type Refuser, refuserIn, refuserText } from './refusal.ts';
+import { parseRetryAfter } from './retry-after.ts';
 
 /** What was being done when a request failed. */
 export interface RequestContext {
@@ -23,6 +24,7 @@ export interface KubeErrorDetails {
   /** `details.causes[].field` of the answer. */
   fields?: string[];
   uidMismatch?: boolean;
+  timedOut?: boolean;
   retryAfterMs?: number | undefined;
   /** The part of the cluster that refused. */
   refuser?: Refuser | undefined;
@@ -46,6 +48,8 @@ export class KubeError extends RolevendError {
   readonly uidMismatch: boolean;
   /** The part of the cluster that refused, where the answer tells. */
   readonly refuser: Refuser | undefined;
+  /** Nothing came in time. */
+  readonly timedOut: boolean;
 
   constructor(context: RequestContext, details: KubeErrorDetails) {
     super(describe(context, details), {
@@ -59,6 +63,7 @@ export class KubeError extends RolevendError {
     this.fields = details.fields ?? [];
     this.uidMismatch = details.uidMismatch ?? false;
     this.refuser = details.refuser;
+    this.timedOut = details.timedOut ?? false;
   }
 }
 
@@ -71,19 +76,24 @@ export interface KubeStatus {
   details?: { causes?: { reason?: string; field?: string; message?: string }[]; retryAfterSeconds?: number };
 }
 
-/**
- * The error for an answer of the API server. `retryAfter` is the header's value in seconds, `media` the media type of an answer
- * that holds no status.
- */
+/** What an answer tells beside its status. */
+export interface Told {
+  /** The header `Retry-After`; without one, what the body says counts. */
+  retryAfter?: string | undefined;
+  /** The server's time, milliseconds since 1970. Default 0. */
+  now?: number | undefined;
+  /** The media type of an answer that holds no status. */
+  media?: string | undefined;
+}
+
+/** The error for an answer of the API server. */
 export function errorOfStatus(
   context: RequestContext,
   status: KubeStatus,
   code: number,
-  retryAfter?: string,
-  media?: string,
+  { retryAfter, now = 0, media }: Told = {},
 ): KubeError {
   const causes = status.details?.causes ?? [];
-  const seconds = Number(retryAfter ?? status.details?.retryAfterSeconds);
   return new KubeError(context, {
     status: code,
     code: status.reason || (reasons[code] ?? `Http${code}`),
@@ -91,7 +101,7 @@ export function errorOfStatus(
     causes: causes.flatMap(({ reason }) => reason ?? []),
     fields: causes.flatMap(({ field }) => field ?? []),
     uidMismatch: namesUid(code, status),
-    retryAfterMs: seconds > 0 ? seconds * 1000 : undefined,
+    retryAfterMs: parseRetryAfter(retryAfter ?? status.details?.retryAfterSeconds?.toString(), now),
     refuser: refuserIn(status),
     media,
   });
@@ -128,6 +138,12 @@ export function isTooNew(error: unknown): boolean {
 /** The object was deleted and created anew under its name: 409 for PUT and DELETE, 422 for PATCH. */
 export function isUidMismatch(error: unknown): boolean {
   return error instanceof KubeError && error.uidMismatch;
+}
+
+/** The answer was larger than what is taken, or did not come in time, be it here or on the way. Less of it may. */
+export function isTooMuch(error: unknown): boolean {
+  if (!(error instanceof KubeError)) return false;
+  return error.timedOut || error.status === 504 || error.code === 'AnswerTooLarge';
 }
 
 /** The namespace is being deleted and takes nothing new. */

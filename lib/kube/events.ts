@@ -4,7 +4,9 @@ import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { KubeClient } from './client.ts';
 import { isNamespaceTerminating } from './errors.ts';
+import { EventPace, type Occurrences } from './event-pace.ts';
 import { events, type KubeObject } from './objects.ts';
+import { retryAfterOf } from './retry-after.ts';
 
 export type EventType = 'Normal' | 'Warning';
 
@@ -26,7 +28,8 @@ export interface KubeEvent extends KubeObject {
   reportingInstance: string;
   firstTimestamp: string;
   lastTimestamp: string;
-  count: 1;
+  /** How often it happened since `firstTimestamp`, also where no Event told of it. */
+  count: number;
 }
 
 export interface EventRecorderOptions {
@@ -40,15 +43,22 @@ export interface EventRecorderOptions {
   instance: string;
 }
 
-const QUIET_MS = 300_000;
-const MAX_REMEMBERED = 50_000;
 const MAX_QUEUED = 5000;
 /** How long Events give way to other work. */
 const MAX_WAIT_MS = 10_000;
 const MAX_IN_FLIGHT = 4;
 const TIMEOUT_MS = 5000;
+/** How often one Event is sent at most, where the server asks to be left alone for a while. */
+const MAX_TRIES = 3;
 const MAX_NAME = 253;
 const MAX_MESSAGE = 1024;
+
+interface Queued {
+  event: KubeEvent;
+  /** Of what was told, for the pace. */
+  key: string;
+  tries: number;
+}
 
 /**
  * Writes Events about objects in the background. They wait for `flush`, which says that nothing else is to do, so that a
@@ -58,17 +68,19 @@ const MAX_MESSAGE = 1024;
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #dropped: Counter<string>;
-  /** `uid reason` → monotonic time of the Event, oldest first. */
-  readonly #remembered = new Map<string, number>();
-  readonly #queue: { event: KubeEvent; memory: string }[] = [];
+  readonly #pace: EventPace;
+  readonly #queue: Queued[] = [];
   readonly #idleWaiters: (() => void)[] = [];
   #inFlight = 0;
   /** How many of the queue may go out. */
   #released = 0;
   #cancelWait: (() => void) | undefined;
+  /** Set while the server is left alone. */
+  #cancelRest: (() => void) | undefined;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
+    this.#pace = new EventPace(options.clock);
     this.#dropped = counter(options.metrics, {
       name: 'rolevend_events_dropped_total',
       help: 'Events that were not written, by cause: queue_full, failed, or closed (the operator ended)',
@@ -77,21 +89,27 @@ export class EventRecorder {
   }
 
   /**
-   * Writes an Event about the object, unless one of the same reason was written about it in the last 5 minutes. Never
-   * throws. Objects without a namespace have their Events in `default`.
+   * Writes an Event about the object, unless one of the same reason was written about it in the last 5 minutes; what repeats
+   * is written ever more rarely, with its count. Never throws. Objects without a namespace have their Events in `default`.
    *
    * @param reason one word in CamelCase
    * @param message for people; what is over 1024 characters is cut off
    */
   record(about: KubeObject, type: EventType, reason: string, message: string): void {
-    const memory = `${about.metadata.uid ?? about.metadata.name} ${reason}`;
-    if (!this.#isNew(memory)) return;
+    const key = keyOf(about, reason);
+    const occurrences = this.#pace.happened(key, message);
+    if (occurrences === undefined) return;
     if (this.#queue.length >= MAX_QUEUED) {
-      this.#drop(memory, 'queue_full');
+      this.#drop(key, 'queue_full');
       return;
     }
-    this.#queue.push({ event: this.#event(about, type, reason, message), memory });
+    this.#queue.push({ event: this.#event(about, type, reason, message, occurrences), key, tries: 0 });
     this.#cancelWait ??= this.#options.clock.after(MAX_WAIT_MS, () => this.flush());
+  }
+
+  /** What these reasons told of the object is over: what comes now is told as something new, though not within 5 minutes. */
+  over(about: KubeObject, reasons: readonly string[]): void {
+    for (const reason of reasons) this.#pace.over(keyOf(about, reason));
   }
 
   /** Lets every Event recorded so far go out. */
@@ -116,56 +134,69 @@ export class EventRecorder {
     await Promise.race([this.idle(), sleep(this.#options.clock, limitMs, limit.signal).catch(() => {})]);
     limit.abort();
     this.#cancelWait?.();
-    for (const { memory } of this.#queue.splice(0)) this.#drop(memory, 'closed');
-  }
-
-  #isNew(memory: string): boolean {
-    const now = this.#options.clock.monotonic();
-    for (const [oldest, at] of this.#remembered) {
-      if (now - at < QUIET_MS && this.#remembered.size < MAX_REMEMBERED) break;
-      this.#remembered.delete(oldest);
-    }
-    if (this.#remembered.has(memory)) return false;
-    this.#remembered.set(memory, now);
-    return true;
+    this.#cancelRest?.();
+    for (const { key } of this.#queue.splice(0)) this.#drop(key, 'closed');
   }
 
   #pump(): void {
-    while (this.#released > 0 && this.#inFlight < MAX_IN_FLIGHT) {
+    while (this.#cancelRest === undefined && this.#released > 0 && this.#inFlight < MAX_IN_FLIGHT) {
       const next = this.#queue.shift();
       if (next === undefined) break;
       this.#released -= 1;
       this.#inFlight += 1;
-      void this.#write(next.event, next.memory);
+      void this.#write(next);
     }
-    if (this.#inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    const isDone = this.#released === 0 || this.#queue.length === 0;
+    if (this.#inFlight === 0 && isDone) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
-  async #write(event: KubeEvent, memory: string): Promise<void> {
+  async #write(queued: Queued): Promise<void> {
     try {
-      await this.#options.client.create(events, event, { timeoutMs: TIMEOUT_MS });
+      await this.#options.client.create(events, queued.event, { timeoutMs: TIMEOUT_MS });
     } catch (error) {
-      this.#failed(event, memory, error);
+      this.#failed(queued, error);
     }
     this.#inFlight -= 1;
     this.#pump();
   }
 
   /** A namespace that is being deleted takes no Events and nobody will read them. */
-  #failed(event: KubeEvent, memory: string, error: unknown): void {
+  #failed({ event, key, tries }: Queued, error: unknown): void {
     if (isNamespaceTerminating(error)) return;
+    const askedMs = retryAfterOf(error);
+    if (askedMs > 0) this.#rest(askedMs);
+    if (askedMs > 0 && tries + 1 < MAX_TRIES) {
+      this.#queue.unshift({ event, key, tries: tries + 1 });
+      this.#released += 1;
+      return;
+    }
     const { kind, namespace, name } = event.involvedObject;
     this.#options.log.debug({ kind, namespace, name, reason: event.reason, err: error }, 'could not write an Event');
-    this.#drop(memory, 'failed');
+    this.#drop(key, 'failed');
+  }
+
+  /** Leaves the server alone for as long as it asks. */
+  #rest(ms: number): void {
+    this.#cancelRest?.();
+    this.#cancelRest = this.#options.clock.after(ms, () => {
+      this.#cancelRest = undefined;
+      this.#pump();
+    });
   }
 
   /** The next one of its kind may try again. */
-  #drop(memory: string, cause: 'queue_full' | 'failed' | 'closed'): void {
-    this.#remembered.delete(memory);
+  #drop(key: string, cause: 'queue_full' | 'failed' | 'closed'): void {
+    this.#pace.failed(key);
     this.#dropped.inc({ cause });
   }
 
-  #event(about: KubeObject, type: EventType, reason: string, message: string): KubeEvent {
+  #event(
+    about: KubeObject,
+    type: EventType,
+    reason: string,
+    message: string,
+    { count, firstAt }: Occurrences,
+  ): KubeEvent {
     const { clock, component = 'rolevend', instance } = this.#options;
     const { namespace, name, uid, resourceVersion } = about.metadata;
     const time = rfc3339(clock.now());
@@ -186,11 +217,15 @@ export class EventRecorder {
       source: { component },
       reportingComponent: component,
       reportingInstance: instance,
-      firstTimestamp: time,
+      firstTimestamp: rfc3339(firstAt),
       lastTimestamp: time,
-      count: 1,
+      count,
     };
   }
+}
+
+function keyOf({ metadata }: KubeObject, reason: string): string {
+  return `${metadata.uid ?? metadata.name} ${reason}`;
 }
 
 /** `<object>.<hex>`, a valid name also for the longest object names. */

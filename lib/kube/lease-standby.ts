@@ -4,6 +4,7 @@ import type { WatchEvent } from './client.ts';
 import type { Attempt, LeaseClient, LeaseLock } from './lease-lock.ts';
 import type { Lease } from './lease-record.ts';
 import { leases } from './objects.ts';
+import { retryAfterOf } from './retry-after.ts';
 
 export interface StandbyOptions {
   client: LeaseClient;
@@ -14,10 +15,14 @@ export interface StandbyOptions {
   lock: LeaseLock;
   /** A pause of the retry period and its jitter, in milliseconds. */
   pauseMs: () => number;
+  /** A server that refuses is left alone for as long as it asks, but not for longer than this. */
+  leaseDurationMs: number;
   signal: AbortSignal;
 }
 
 type Held = Extract<Attempt, { held: true }>;
+/** What the server asked for when it refused an attempt, in milliseconds. */
+type Refused = { held: undefined; askedMs: number };
 
 /**
  * Waits for the Lease: looks at it every retry period, when the holder's term ends, and as soon as a watch shows that it
@@ -32,12 +37,15 @@ export async function standBy(options: StandbyOptions): Promise<Held | undefined
   try {
     while (!signal.aborted) {
       const attempt = await tryOnce(options);
-      if (attempt?.held) return attempt;
+      if (attempt.held) return attempt;
       watching ??= watchForRelease(options, alarm, AbortSignal.any([signal, end.signal]));
-      if (attempt && attempt.holder !== holder)
-        options.log.info({ holder: attempt.holder }, 'standing by, another process leads');
-      holder = attempt?.holder ?? holder;
-      await alarm.wait(Math.min(options.pauseMs(), attempt?.ms ?? Number.POSITIVE_INFINITY), signal);
+      if (attempt.held === undefined) {
+        await alarm.wait(longerPause(options, attempt.askedMs), signal);
+        continue;
+      }
+      if (attempt.holder !== holder) options.log.info({ holder: attempt.holder }, 'standing by, another process leads');
+      holder = attempt.holder;
+      await alarm.wait(Math.min(options.pauseMs(), attempt.ms), signal);
     }
     return undefined;
   } finally {
@@ -46,26 +54,29 @@ export async function standBy(options: StandbyOptions): Promise<Held | undefined
   }
 }
 
-async function tryOnce({ lock, log, signal }: StandbyOptions): Promise<Attempt | undefined> {
+function longerPause({ pauseMs, leaseDurationMs }: StandbyOptions, askedMs: number): number {
+  return Math.max(pauseMs(), Math.min(askedMs, leaseDurationMs));
+}
+
+async function tryOnce({ lock, log, signal }: StandbyOptions): Promise<Attempt | Refused> {
   try {
     return await lock.attempt(signal);
   } catch (error) {
     if (!signal.aborted) log.warn({ err: error }, 'cannot get the leader election lease, will try again');
-    return undefined;
+    return { held: undefined, askedMs: retryAfterOf(error) };
   }
 }
 
 /** Rings when the Lease lost its holder. Its failures do not matter: the standby polls as well. */
 async function watchForRelease(options: StandbyOptions, alarm: Alarm, signal: AbortSignal): Promise<void> {
-  const { clock, log, pauseMs } = options;
+  const { clock, log } = options;
   while (!signal.aborted) {
-    try {
-      await watchOnce(options, alarm, signal);
-      await sleep(clock, pauseMs(), signal);
-    } catch (error) {
+    let askedMs = 0;
+    await watchOnce(options, alarm, signal).catch((error: unknown) => {
+      askedMs = retryAfterOf(error);
       if (!signal.aborted) log.debug({ err: error }, 'the watch of the lease ended');
-      await sleep(clock, pauseMs(), signal).catch(() => {});
-    }
+    });
+    await sleep(clock, longerPause(options, askedMs), signal).catch(() => {});
   }
 }
 

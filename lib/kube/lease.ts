@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import { gauge, type Metrics } from '../metrics.ts';
 import { type Attempt, type LeaseClient, LeaseLock } from './lease-lock.ts';
 import { standBy } from './lease-standby.ts';
+import { retryAfterOf } from './retry-after.ts';
 
 export type { LeaseClient } from './lease-lock.ts';
 
@@ -91,6 +92,8 @@ class Leadership {
   readonly #lock: LeaseLock;
   #held: Held;
   #over = false;
+  /** How long the server asked to be left alone when it refused the last renewal. */
+  #askedMs = 0;
 
   constructor(settings: Settings, lock: LeaseLock, held: Held) {
     this.#settings = settings;
@@ -153,7 +156,9 @@ class Leadership {
   async #renewUntilLost(signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#settings;
     for (let triedAt = this.#held.startedAt; !signal.aborted; ) {
-      const pause = triedAt + pauseMs(this.#settings) - clock.monotonic();
+      // Whatever the server asks for, some tries are left before the Lease is lost.
+      const askedMs = Math.min(this.#askedMs, this.#leftMs() / 2);
+      const pause = triedAt + Math.max(pauseMs(this.#settings), askedMs) - clock.monotonic();
       await sleep(clock, Math.min(pause, this.#leftMs()), signal).catch(() => {});
       if (this.#leftMs() <= 0) return true;
       triedAt = clock.monotonic();
@@ -166,9 +171,11 @@ class Leadership {
 
   async #renew(signal: AbortSignal): Promise<Attempt | undefined> {
     const { clock, log } = this.#settings;
+    this.#askedMs = 0;
     try {
       return await withDeadline(clock, this.#leftMs(), signal, (both) => this.#lock.attempt(both));
     } catch (error) {
+      this.#askedMs = retryAfterOf(error);
       if (!signal.aborted)
         log.warn({ err: error, leftMs: Math.round(this.#leftMs()) }, 'cannot renew the leader election lease');
       return undefined;

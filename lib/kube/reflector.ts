@@ -3,18 +3,18 @@ import { describeError, framesOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { counter, type Metrics } from '../metrics.ts';
 import { Backoff } from './backoff.ts';
-import type { KubeClient, ListOptions, ObjectList, WatchEnd, WatchEvent } from './client.ts';
+import type { KubeClient, ListOptions, WatchEnd, WatchEvent } from './client.ts';
 import { Cuttable } from './cuttable.ts';
 import { isExpired, isForbidden, isNotFound, isTooNew, KubeError } from './errors.ts';
 import { compareResourceVersions, type KubeObject, type Resource } from './objects.ts';
-import type { Change, Store } from './store.ts';
+import { Pages } from './pages.ts';
+import { retryAfterOf } from './retry-after.ts';
+import type { Change, Replacement, Store } from './store.ts';
+import { Waiters } from './waiters.ts';
 import { type EndedWatch, restAfter, soundMs } from './watch-rest.ts';
 
-/** Larger pages save little time, and their text and garbage stay as memory of the process. */
-export const defaultPageSize = 100;
-
 export interface ReflectorOptions<T extends KubeObject> {
-  client: Pick<KubeClient, 'list' | 'watch'>;
+  client: Pick<KubeClient, 'page' | 'watch'>;
   resource: Resource;
   store: Store<T>;
   /** Default: all namespaces. */
@@ -31,7 +31,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   metrics: Metrics;
   /** Default 3,600,000. */
   relistIntervalMs?: number;
-  /** Objects a page of a list. Default `defaultPageSize`. */
+  /** Objects a page of a list at most. Default `largestPage`. */
   pageSize?: number;
   /** A watch that brings nothing for so long is opened anew. Default 75,000; most servers send a bookmark each minute. */
   idleMs?: number;
@@ -49,10 +49,6 @@ const relistRetryMs = 300_000;
 const leastBetweenListsMs = 1_000;
 /** How often what somebody waits for is tried. */
 const hurryMs = 1_000;
-/** How long a store that may lag is waited for while nothing comes. */
-const currentLimitMs = 10_000;
-/** How long it is waited for at most. */
-const longestCurrentMs = 60_000;
 /** A watch that told nothing for longer may be dead, and what it has not told may be much. */
 const trustedMs = 5_000;
 
@@ -63,6 +59,7 @@ const trustedMs = 5_000;
 export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
   readonly #backoff: Backoff;
+  readonly #pages: Pages<T>;
   readonly #random: () => number;
   readonly #synced = Promise.withResolvers<void>();
   /** The version up to which the store is complete; undefined: it has to be listed. */
@@ -76,7 +73,7 @@ export class Reflector<T extends KubeObject> {
   #isWatching = false;
   #isRefused = false;
   /** Those who wait for the next watch to begin. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
   /** What somebody who waits may cut short. What happened during it is listed then, so that they see all of it. */
   readonly #present = new Cuttable();
 
@@ -85,6 +82,7 @@ export class Reflector<T extends KubeObject> {
     this.#random = options.random ?? Math.random;
     this.#backoff = new Backoff({ random: this.#random });
     this.#lastEventAt = options.clock.monotonic();
+    this.#pages = new Pages<T>({ ...options, onPage: () => this.#heard() });
   }
 
   /** Whether the store has held all objects at least once. */
@@ -116,18 +114,12 @@ export class Reflector<T extends KubeObject> {
   async current(signal: AbortSignal): Promise<void> {
     await this.synced(signal);
     if (this.#isWatching && this.#isTrusted) return;
-    const { log, resource } = this.#options;
-    const opened = Promise.withResolvers<void>();
-    this.#waiting.add(opened.resolve);
-    this.#present.cut();
-    const cancel = this.#afterSilence(() => {
+    const { clock, log, resource } = this.#options;
+    const onGivenUp = () =>
       log.warn({ resource: resource.plural }, 'no watch yet, going on with what was known before');
-      opened.resolve();
-    });
-    await orAborted(opened.promise, signal).finally(() => {
-      cancel();
-      this.#waiting.delete(opened.resolve);
-    });
+    const waiting = this.#waiting.wait({ clock, lastSignAt: () => this.#lastEventAt, onGivenUp, signal });
+    this.#present.cut();
+    await waiting;
   }
 
   /** Works until the signal aborts, then resolves. Any trouble with the server is waited out. */
@@ -173,35 +165,35 @@ export class Reflector<T extends KubeObject> {
 
   /** Lists and gives the number of changes. */
   async #takeOver(from: ListOptions, signal: AbortSignal): Promise<number> {
-    const { clock, store, namespace } = this.#options;
-    const mark = store.mark();
-    const first = await this.#page(from, signal);
-    const version = first.metadata.resourceVersion;
-    const rewound = compareResourceVersions(version, this.#highest) < 0 && from.resourceVersion === undefined;
-    const replacement = store.beginReplace(namespace, version, rewound ? mark : 0);
+    const mark = this.#options.store.mark();
+    let replacement: Replacement<T> | undefined;
+    let version = '';
     let changes = 0;
-    for (let page = first; ; page = await this.#page({ continue: page.metadata.continue }, signal)) {
-      changes += this.#tell(replacement.add(this.#kept(page.items)));
-      if (!page.metadata.continue) break;
-      // Lets everything else run between two pages.
-      await sleep(clock, 0, signal);
+    for await (const { items, metadata } of this.#pages.of(from, signal)) {
+      if (replacement === undefined) {
+        version = metadata.resourceVersion;
+        replacement = this.#replacement(version, from.resourceVersion === undefined ? mark : 0);
+      }
+      changes += this.#tell(replacement.add(this.#kept(items)));
     }
-    changes += this.#tell(replacement.finish());
-    this.#isRefused = false;
-    this.#version = version;
-    this.#highest = version;
-    this.#listedAt = clock.monotonic();
-    this.#relistAt = this.#listedAt + this.#relistIntervalMs;
+    changes += this.#tell(replacement?.finish() ?? []);
+    this.#reached(version);
     return changes;
   }
 
-  async #page(options: ListOptions, signal: AbortSignal): Promise<ObjectList<T>> {
-    const { client, resource, namespace, labelSelector, metadataOnly = false } = this.#options;
-    const { pageSize: limit = defaultPageSize } = this.#options;
-    const query = { ...options, namespace, labelSelector, metadataOnly, limit, signal };
-    const page = await client.list<T>(resource, query);
-    this.#lastEventAt = this.#options.clock.monotonic();
-    return page;
+  /** After the server has lost writes, only what was observed after `mark` may be newer than the list. */
+  #replacement(version: string, mark: number): Replacement<T> {
+    const { store, namespace } = this.#options;
+    const rewound = compareResourceVersions(version, this.#highest) < 0;
+    return store.beginReplace(namespace, version, rewound ? mark : 0);
+  }
+
+  #reached(version: string): void {
+    this.#isRefused = false;
+    this.#version = version;
+    this.#highest = version;
+    this.#listedAt = this.#options.clock.monotonic();
+    this.#relistAt = this.#listedAt + this.#relistIntervalMs;
   }
 
   /** A watch that told something lately is not cut short by who is in a hurry: it is what they wait for. */
@@ -243,18 +235,22 @@ export class Reflector<T extends KubeObject> {
   }
 
   #take(event: WatchEvent<T>): void {
-    const { store, namespace, clock } = this.#options;
+    const { store, namespace } = this.#options;
     const object = event.type === 'BOOKMARK' ? event.object : this.#keep(event.object);
     this.#tell(store.apply({ type: event.type, object }, namespace));
     this.#version = object.metadata.resourceVersion;
     this.#highest = this.#version;
-    this.#lastEventAt = clock.monotonic();
+    this.#heard();
+  }
+
+  #heard(): void {
+    this.#lastEventAt = this.#options.clock.monotonic();
   }
 
   #opened(): void {
     this.#isWatching = true;
-    this.#lastEventAt = this.#options.clock.monotonic();
-    for (const resolve of this.#waiting) resolve();
+    this.#heard();
+    this.#waiting.release();
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
@@ -266,29 +262,21 @@ export class Reflector<T extends KubeObject> {
     // A version that the server no longer has is no trouble: a list follows.
     if (known && isExpired(error) && now - this.#listedAt > leastBetweenListsMs) return this.#report(error, 0);
     const most = this.#waiting.size > 0 ? hurryMs : isNotFound(error) ? missingKindMs : Number.POSITIVE_INFINITY;
-    const waitMs = Math.min(this.#backoff.next(), most);
+    const askedMs = retryAfterOf(error);
+    const waitMs = Math.max(Math.min(this.#backoff.next(), most), askedMs);
     this.#report(error, waitMs);
-    await this.#pause(waitMs, signal);
+    await this.#pause(waitMs, askedMs, signal);
   }
 
-  async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    const wait = (both: AbortSignal) => sleep(this.#options.clock, ms, both);
-    if (await this.#present.run(wait, signal).catch(() => false)) this.#version = undefined;
-  }
-
-  /** Calls `run` once, when nothing came for 10 s, or after a minute. Gives what cancels it. */
-  #afterSilence(run: () => void): () => void {
+  /** Who is in a hurry cuts short what goes beyond the time that the server asked for. */
+  async #pause(ms: number, askedMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    const startedAt = clock.monotonic();
-    let cancel = () => {};
-    const check = () => {
-      const silentAt = Math.max(this.#lastEventAt, startedAt) + currentLimitMs;
-      const leftMs = Math.min(silentAt, startedAt + longestCurrentMs) - clock.monotonic();
-      if (leftMs > 0) cancel = clock.after(leftMs, check);
-      else run();
-    };
-    check();
-    return () => cancel();
+    const waitedBefore = this.#waiting.size;
+    await sleep(clock, askedMs, signal).catch(() => undefined);
+    const isHurried = this.#waiting.size > waitedBefore;
+    const rest = (both: AbortSignal) => sleep(clock, isHurried ? 0 : ms - askedMs, both);
+    const isCut = await this.#present.run(rest, signal).catch(() => false);
+    if (isCut || isHurried) this.#version = undefined;
   }
 
   get #isTrusted(): boolean {

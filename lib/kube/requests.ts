@@ -6,6 +6,7 @@ import { type Counter, counter, type Metrics } from '../metrics.ts';
 import { mostBytes } from './answer-limits.ts';
 import type { Connection } from './connection.ts';
 import { errorOfStatus, KubeError, type KubeStatus, type RequestContext } from './errors.ts';
+import { IdleDeadline } from './idle-deadline.ts';
 import { apiVersionOf, type ObjectRef } from './objects.ts';
 
 export const mergePatch = 'application/merge-patch+json';
@@ -37,6 +38,14 @@ export interface Call extends RequestContext {
   accept?: string | undefined;
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
+}
+
+/** How long a server may be silent while it answers, in milliseconds, however long the whole answer takes. */
+export interface Patience {
+  /** Until the head of the answer, a renewal of the login included. */
+  headMs: number;
+  /** Between two pieces of it. */
+  gapMs: number;
 }
 
 export interface RequestOptions {
@@ -93,6 +102,31 @@ export class Requests {
     }
   }
 
+  /** As `json`, for an answer that may be large: only silence ends it. Tells its size, too. */
+  async page<T>(call: Call, { headMs, gapMs }: Patience): Promise<{ value: T; bytes: number }> {
+    const { clock, connection } = this.#options;
+    const startedAt = clock.monotonic();
+    const idle = new IdleDeadline({ clock, idleMs: headMs, outer: call.signal });
+    const chunks: Buffer[] = [];
+    const open = () => {
+      idle.allow(gapMs);
+      return (chunk: Buffer) => {
+        idle.touch();
+        chunks.push(chunk);
+      };
+    };
+    try {
+      const answer = await this.#send(call, idle.signal, { ...this.#way(call), open });
+      const body = Buffer.concat(chunks);
+      return { value: parse<T>(call, { ...answer, text: () => body.toString('utf8') }), bytes: body.length };
+    } catch (error) {
+      if (isTimeout(error) && !call.signal?.aborted) connection.reconnect(startedAt);
+      throw asKubeError(call, error);
+    } finally {
+      idle.end();
+    }
+  }
+
   /**
    * Gives the bytes of the answer as they come to what `open` gives, which is called when the server has accepted the
    * request. Resolves when the answer ends; there is no deadline but the signal. Rejects with what those two throw, too.
@@ -116,7 +150,7 @@ export class Requests {
       answer = await this.#attempt(call, await connection.headers(signal), signal, way);
     }
     if (isSuccess(answer)) return answer;
-    throw errorOfResponse(call, answer, answer.text());
+    throw errorOfResponse(call, answer, answer.text(), this.#options.clock.now());
   }
 
   async #attempt(
@@ -145,9 +179,10 @@ export class Requests {
       bodyTimeout: 0,
     };
     // A watch has no end; its lines have.
-    const most = open ? {} : { mostBytes: (head: Head) => mostBytes(call, head) };
+    const isEndless = (head: Head) => call.verb === 'watch' && isSuccess(head);
+    const most = (head: Head) => (isEndless(head) ? Number.POSITIVE_INFINITY : mostBytes(call, head));
     try {
-      return await exchange(dispatcher(), request, signal, { mayStart, onHead, ...most });
+      return await exchange(dispatcher(), request, signal, { mayStart, onHead, mostBytes: most });
     } catch (error) {
       // What was never sent is no request.
       if (!answered && !(error instanceof RolevendError)) count('<error>');
@@ -164,7 +199,7 @@ interface Way {
   /** The login may have opened new connections just before, so the way is asked for at the last moment. */
   dispatcher(): Dispatcher;
   mayStart?: Hooks['mayStart'];
-  /** See `Requests.stream`. */
+  /** Called when the server has accepted the request. What it gives takes the bytes of the answer as they come. */
   open?: () => (chunk: Buffer) => void;
 }
 
@@ -191,7 +226,14 @@ export function pathOf({ verb, resource, ref, subresource, query }: Call): strin
 export function asKubeError(call: Call, error: unknown): unknown {
   if (call.signal?.aborted) return call.signal.reason;
   if (error instanceof RolevendError) return error;
-  return new KubeError(call, { status: 0, code: 'Unreachable', message: networkProblem(error), cause: error });
+  const timedOut = isTimeout(error);
+  return new KubeError(call, {
+    status: 0,
+    code: 'Unreachable',
+    message: networkProblem(error),
+    timedOut,
+    cause: error,
+  });
 }
 
 /** Whether nothing came in time: as the reason of a signal, not as an error of this project. */
@@ -224,11 +266,12 @@ function parse<T>(call: Call, { statusCode, headers, text }: Answer): T {
   }
 }
 
-function errorOfResponse(call: Call, { statusCode, headers }: Head, text: string): KubeError {
-  const retryAfter = headers['retry-after'];
+/** `now` is the time of this side, for servers that do not tell theirs. */
+function errorOfResponse(call: Call, { statusCode, headers }: Head, text: string, now: number): KubeError {
+  const retryAfter = [headers['retry-after']].flat()[0];
   const status = statusIn(text);
   const media = status === undefined ? mediaType(headers['content-type']) : undefined;
-  return errorOfStatus(call, status ?? {}, statusCode, typeof retryAfter === 'string' ? retryAfter : undefined, media);
+  return errorOfStatus(call, status ?? {}, statusCode, { retryAfter, now: parseTime(headers.date) ?? now, media });
 }
 
 /** Proxies and load balancers answer with pages of their own, which say nothing that is worth showing. */

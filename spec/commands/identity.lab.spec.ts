@@ -65,7 +65,10 @@ describe('an operator with the rights of the chart', () => {
     const { aws, plane, program } = shop;
     const { name: namespace } = site.ns;
     const kubeconfig = await plane.kubeconfigFor({ serviceAccount: { namespace, name: 'rolevend' } });
-    const lease = { 'leader-election-namespace': namespace, 'leader-election-name': `rolevend-${namespace}-controller` };
+    const lease = {
+      'leader-election-namespace': namespace,
+      'leader-election-name': `rolevend-${namespace}-controller`,
+    };
     const flags = { kubeconfig, namespaces: namespace, ...lease };
     const operator = await program.start({ flags, env: { ...aws.environment(), ...env } });
     installations.set(name, { site, operator });

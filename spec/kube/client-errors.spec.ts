@@ -16,7 +16,7 @@ import { pathOf } from '../../lib/kube/requests.ts';
 const ref = { namespace: 'team', name: 'one' };
 const about = { verb: 'update', resource: leases, ref };
 const error = (code: number, status: KubeStatus = {}, context: RequestContext = about, retryAfter?: string) =>
-  errorOfStatus(context, status, code, retryAfter);
+  errorOfStatus(context, status, code, { retryAfter, now: Date.parse('2026-10-21T07:27:30Z') });
 
 describe('the error for an answer of the API server', () => {
   it('names verb, resource, object, status, reason and what the server said', () => {
@@ -73,8 +73,19 @@ describe('the error for an answer of the API server', () => {
     expect(error(429, body, about, header).retryAfterMs).toBe(7_000);
   });
 
-  it('keeps no time to wait that is none', () => {
-    expect(error(503, {}, about, 'Wed, 21 Oct 2026 07:28:00 GMT').retryAfterMs).toBeUndefined();
+  it.each([
+    ['Wed, 21 Oct 2026 07:28:00 GMT', 30_000],
+    ['Wed, 21 Oct 2026 07:27:30 GMT', undefined],
+    ['Wed, 21 Oct 2026 06:00:00 GMT', undefined],
+    ['1.5', 1_500],
+    ['0', undefined],
+    ['-7', undefined],
+    ['soon', undefined],
+    ['', undefined],
+    ['3600', 60_000],
+    ['Thu, 22 Oct 2026 07:28:00 GMT', 60_000],
+  ])('takes Retry-After %p for %p ms, by the time of the server', (header, ms) => {
+    expect(error(503, {}, about, header).retryAfterMs).toBe(ms);
   });
 
   it('tells the kinds of refusal apart', () => {

@@ -140,6 +140,72 @@ describe('an event recorder', () => {
     expect(slow.written.length).toBe(0);
   });
 
+  it('tells how often it happened since when, once it tells again', async () => {
+    const { recorder, written, clock } = make();
+    for (let minute = 0; minute <= 25; minute += 1) {
+      recorder.record(object('a'), 'Warning', 'RefreshFailed', 'AccessDenied');
+      await clock.advance(60_000);
+    }
+    await recorder.idle();
+    const told = written.map(({ count, firstTimestamp: first, lastTimestamp: last }) => ({ count, first, last }));
+    const first = '2026-01-01T00:00:00Z';
+    expect(told).toEqual([
+      { count: 1, first, last: first },
+      { count: 6, first, last: '2026-01-01T00:05:00Z' },
+      { count: 26, first, last: '2026-01-01T00:25:00Z' },
+    ]);
+  });
+
+  it('tells at its usual pace again what was over in between', async () => {
+    const { recorder, written, clock } = make();
+    const fail = () => recorder.record(object('a'), 'Warning', 'RefreshFailed', 'AccessDenied');
+    for (let minute = 0; minute <= 30; minute += 1) {
+      fail();
+      await clock.advance(60_000);
+    }
+    recorder.over(object('a'), ['RefreshFailed']);
+    fail();
+    await recorder.idle();
+    expect(written.map(({ count }) => count)).toEqual([1, 6, 26, 1]);
+  });
+
+  it('leaves a server alone that asks for it, and tries three times then', async () => {
+    const refused = (status: number) => Promise.reject(failed(status, [], 7_000));
+    let refusals = 3;
+    const { recorder, written, dropped, tried, clock } = make(() => {
+      refusals -= 1;
+      return refusals >= 0 ? refused(429) : Promise.resolve();
+    });
+    recorder.record(object('a'), 'Normal', 'Issued', 'x');
+    recorder.flush();
+    await clock.advance(6_999);
+    recorder.record(object('b'), 'Normal', 'Issued', 'x');
+    recorder.flush();
+    expect(tried()).toBe(1);
+    await clock.advance(1);
+    expect(tried()).toBe(3);
+    await clock.advance(7_000);
+    expect([written.map(({ involvedObject }) => involvedObject.name).sort(), await dropped('failed')]).toEqual([
+      ['a', 'b'],
+      undefined,
+    ]);
+    refusals = 3;
+    recorder.record(object('c'), 'Normal', 'Issued', 'x');
+    const idle = recorder.idle();
+    await clock.advance(21_000);
+    await idle;
+    expect(await dropped('failed')).toBe(1);
+  });
+
+  it('does not wait for a server that it leaves alone when it ends', async () => {
+    const { recorder, dropped, clock } = make(() => Promise.reject(failed(503, [], 60_000)));
+    recorder.record(object('a'), 'Normal', 'Issued', 'x');
+    const closed = recorder.close(1_000);
+    await clock.advance(1_000);
+    await closed;
+    expect([await dropped('closed'), clock.pending]).toEqual([1, 0]);
+  });
+
   it('survives every failure, counts it, and lets the next one of its kind try again', async () => {
     let failures = 1;
     const { recorder, written, dropped, log } = make(async () => {
@@ -188,8 +254,10 @@ function make(answer: () => Promise<unknown> = async () => {}) {
   const metrics = createMetrics();
   const written: KubeEvent[] = [];
   const log: string[] = [];
+  let requests = 0;
   const create = (where: unknown, event: KubeObject): Promise<never> => {
     expect(where).toBe(resource);
+    requests += 1;
     return answer().then(() => written.push(event as KubeEvent)) as Promise<never>;
   };
   const recorder = new EventRecorder({
@@ -203,7 +271,7 @@ function make(answer: () => Promise<unknown> = async () => {}) {
     (await metrics.getSingleMetric('rolevend_events_dropped_total')?.get())?.values.find(
       ({ labels }) => labels.cause === cause,
     )?.value;
-  return { recorder, written, clock, dropped, log };
+  return { recorder, written, clock, dropped, log, tried: () => requests };
 }
 
 function object(name: string, metadata: { uid?: string; resourceVersion?: string } = {}): KubeObject {
@@ -214,6 +282,6 @@ function object(name: string, metadata: { uid?: string; resourceVersion?: string
   };
 }
 
-function failed(status: number, causes: string[]): KubeError {
-  return new KubeError({ verb: 'create', resource }, { status, code: 'Failed', causes });
+function failed(status: number, causes: string[], retryAfterMs?: number): KubeError {
+  return new KubeError({ verb: 'create', resource }, { status, code: 'Failed', causes, retryAfterMs });
 }

@@ -17,6 +17,8 @@ export class LeaseStub {
   readonly #watchers = new Set<(event: WatchEvent<Lease>) => void>();
   readonly requests: { at: number; verb: string; holder?: string | undefined }[] = [];
   lease: Lease | undefined;
+  /** How long who is refused is asked to wait, in milliseconds. */
+  retryAfterMs: number | undefined;
   #version = 0;
 
   constructor(clock: Clock) {
@@ -41,7 +43,7 @@ export class LeaseStub {
       this.requests.push({ at: this.#clock.monotonic(), verb, ...(holder !== undefined && { holder }) });
       const what = fate(verb);
       if (typeof what === 'number') await sleep(this.#clock, what, signal);
-      if (what === 'refuse') throw failed(verb, 503, 'ServiceUnavailable');
+      if (what === 'refuse') throw failed(verb, 503, 'ServiceUnavailable', this.retryAfterMs);
       if (what === 'mute') work();
       if (what === 'stall' || what === 'mute') await sleep(this.#clock, 1e9, signal);
       return structuredClone(work());
@@ -96,6 +98,6 @@ export class LeaseStub {
   }
 }
 
-function failed(verb: string, status: number, code: string): KubeError {
-  return new KubeError({ verb, resource: leases, ref: { name: 'l' } }, { status, code });
+function failed(verb: string, status: number, code: string, retryAfterMs?: number): KubeError {
+  return new KubeError({ verb, resource: leases, ref: { name: 'l' } }, { status, code, retryAfterMs });
 }

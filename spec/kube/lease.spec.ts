@@ -131,6 +131,28 @@ describe('a leader that cannot renew', () => {
     expect(stub.requests.length - before).toBeGreaterThanOrEqual(3);
   });
 
+  it('leaves a server that refuses alone for as long as it asks', async () => {
+    const { clock, stub, a } = await leaderAlone();
+    await clock.advance(5000);
+    a.fate = 'refuse';
+    stub.retryAfterMs = 3500;
+    const refused = await next(clock, stub, 'update');
+    expect((await next(clock, stub, 'get')) - refused).toBe(3500);
+    a.fate = 'ok';
+    await clock.advance(30_000);
+    expect([a.leads(), a.signal?.aborted]).toEqual([true, false]);
+  });
+
+  it('tries three times and more before it gives up, also when the server asks for a minute', async () => {
+    const { clock, stub, a } = await leaderAlone();
+    await clock.advance(5000);
+    a.fate = 'refuse';
+    stub.retryAfterMs = 60_000;
+    const before = stub.requests.length;
+    await clock.advance(12_000);
+    expect([stub.requests.length - before >= 3, a.leads()]).toEqual([true, false]);
+  });
+
   it('goes on leading when the server comes back in time', async () => {
     const { clock, a } = await leaderAlone();
     await clock.advance(5000);
@@ -234,6 +256,23 @@ describe('a standby', () => {
     a.end.abort();
     await clock.advance(0);
     expect([await a.outcome, b.leads(), stub.lease?.spec?.holderIdentity]).toEqual(['released', true, 'b']);
+  });
+
+  it.each([
+    [8000, 8000],
+    [60_000, 15_000],
+  ])('leaves a server alone that asks for %i ms, for %i ms', async (retryAfterMs, pauseMs) => {
+    const { clock, stub, b } = await leaderAndStandby({ watch: true });
+    stub.retryAfterMs = retryAfterMs;
+    b.fate = 'refuse';
+    await clock.advance(3000);
+    const before = stub.requests.filter(({ verb }) => verb === 'get').length;
+    const looks = () => stub.requests.filter(({ verb }) => verb === 'get').length - before;
+    const refusedAt = stub.requests.findLast(({ verb }) => verb === 'get')?.at ?? 0;
+    await clock.advance(refusedAt + pauseMs - 1 - clock.monotonic());
+    expect(looks()).toBe(0);
+    await clock.advance(1);
+    expect(looks()).toBe(1);
   });
 
   it('waits for a server that is not there yet', async () => {

@@ -51,14 +51,15 @@ describe('a store', () => {
 
   async function play({ fault, verb }: Case): Promise<Result> {
     const ns = await testNamespace(plane);
-    const proxy = await startFaultProxy(plane);
+    const clock = new SkipClock();
+    const proxy = await startFaultProxy(plane, clock);
     cleanUps.push(() => Promise.all([ns.remove(), proxy.close()]));
     const create = (name: string) => admin.client.create(configMaps, configMap(ns.name, name));
     const [changed] = await Promise.all(['changed', 'deleted', 'kept', 'again'].map(create));
     const { metadata } = await admin.client.list(configMaps, { namespace: ns.name });
     proxy.staleFrom(metadata.resourceVersion);
     if (verb === 'list') arm(proxy, fault, verb);
-    const { store, clock, reflector } = await start(ns.name, proxy);
+    const { store, reflector } = await start(ns.name, proxy, clock);
     if (verb === 'watch') {
       await reflector.current(hangSignal());
       arm(proxy, fault, verb);
@@ -87,8 +88,7 @@ describe('a store', () => {
     if (verb === 'watch' && isPending) proxy.arm({ verb, resource: 'configmaps', fault: 'reset' });
   }
 
-  async function start(namespace: string, proxy: FaultProxy) {
-    const clock = new SkipClock();
+  async function start(namespace: string, proxy: FaultProxy, clock: SkipClock) {
     const test = await clientFor(plane, { server: proxy.url, clock });
     const store = new Store<ConfigMap>();
     const reflector = new Reflector<ConfigMap>({ ...test, resource: configMaps, namespace, store });
@@ -99,7 +99,7 @@ describe('a store', () => {
       await run;
       await test.connection.close();
     });
-    return { store, clock, reflector };
+    return { store, reflector };
   }
 
   it.each(cases)('equals the server after a $verb with the fault $fault', async (one) => {

@@ -142,6 +142,21 @@ describe('a reflector', () => {
       expect([...store.list()].map(({ data }) => data)).toEqual([undefined, undefined]);
     });
 
+    it('lists objects that are large in small pages', async () => {
+      await Promise.all(Array.from({ length: 30 }, (_, n) => create(`large-${n}`, { text: 'x'.repeat(250_000) })));
+      const test = await clientFor(plane);
+      const client = Object.create(test.client) as typeof test.client;
+      const limits: number[] = [];
+      client.page = (resource, options) => {
+        limits.push(options.limit);
+        return test.client.page(resource, options);
+      };
+      const { store, reflector } = await start({ client });
+      await reflector.synced(hangSignal());
+      expect({ limits, objects: store.size }).toEqual({ limits: [10, 8, 8, 8], objects: 30 });
+      await test.connection.close();
+    });
+
     it('sees only what has the label', async () => {
       const { store, reflector, changes } = await start({ labelSelector: 'team=red' });
       await reflector.synced(hangSignal());
@@ -396,12 +411,12 @@ describe('a reflector', () => {
       let compactions = 0;
       const test = await clientFor(plane);
       const client = Object.create(test.client) as typeof test.client;
-      client.list = async (resource, options = {}) => {
+      client.page = async (resource, options) => {
         if (options.continue && compactions++ === 0) {
           await remove('object-0');
           await plane.compact();
         }
-        return test.client.list(resource, options);
+        return test.client.page(resource, options);
       };
       const { store, reflector } = await start({ client, pageSize: 10 });
       await reflector.synced(hangSignal());

@@ -28,7 +28,7 @@ describe('a reflector whose watches are cut', () => {
         expect(client.watches.length).toBe(turn + 1);
         client.lastWatch.open();
       }
-      expect(client.lists.length).toBe(1);
+      expect(client.pages.length).toBe(1);
       expect(lines.filter(({ level }) => level !== 'debug')).toEqual([]);
     },
   );
@@ -86,6 +86,24 @@ describe('a reflector whose watches are cut', () => {
     expect(waits).toEqual([800, 1_600, 3_200, 800]);
   });
 
+  it.each(['watch', 'list'] as const)(
+    'leaves a server alone for as long as it asks, after a refused %s',
+    async (verb) => {
+      const { client, clock, lines } = await watching({ isOpen: false });
+      client.lastWatch.fail(verb === 'watch' ? refusal(429, 20 * SECOND) : refusal(410));
+      await clock.advance(800);
+      if (verb === 'list') client.lastPage.fail(refusal(503, 20 * SECOND));
+      await clock.advance(0);
+      expect(lines.at(-1)).toMatchObject({ retryInMs: 20 * SECOND });
+      const asked = () => client.pages.length + client.watches.length;
+      const before = asked();
+      await clock.advance(20 * SECOND - (verb === 'watch' ? 801 : 1));
+      expect(asked()).toBe(before);
+      await clock.advance(1);
+      expect(asked()).toBe(before + 1);
+    },
+  );
+
   it('counts the acceptance of a watch as a sign of life, where no events come', async () => {
     const { client, clock, reflector } = await watching();
     await clock.advance(70 * SECOND);
@@ -104,7 +122,7 @@ describe('a reflector whose store is to be current', () => {
     client.lastWatch.onEvent({ type: 'BOOKMARK', object: versioned('', '20') });
     await clock.advance(4_999);
     await reflector.current(hangSignal());
-    expect([client.lists.length, client.watches.length]).toEqual([1, 1]);
+    expect([client.pages.length, client.watches.length]).toEqual([1, 1]);
   });
 
   it('lists before it trusts a watch that was silent, and opens a new one', async () => {
@@ -112,8 +130,8 @@ describe('a reflector whose store is to be current', () => {
     await clock.advance(5 * SECOND);
     const { isOver } = currentOf(reflector);
     await clock.advance(0);
-    expect([client.lists.length, client.lastWatch.signal.aborted, isOver()]).toEqual([2, true, false]);
-    client.lastList.answer({ items: [versioned('meanwhile', '30')], metadata: { resourceVersion: '30' } });
+    expect([client.pages.length, client.lastWatch.signal.aborted, isOver()]).toEqual([2, true, false]);
+    client.lastPage.answer({ items: [versioned('meanwhile', '30')], metadata: { resourceVersion: '30' } });
     await clock.advance(0);
     expect([client.lastWatch.resourceVersion, isOver()]).toEqual(['30', false]);
     client.lastWatch.open();
@@ -126,7 +144,7 @@ describe('a reflector whose store is to be current', () => {
     await clock.advance(5 * SECOND);
     currentOf(reflector);
     await clock.advance(0);
-    expect([client.lists.length, client.lastWatch.signal.aborted]).toEqual([2, true]);
+    expect([client.pages.length, client.lastWatch.signal.aborted]).toEqual([2, true]);
   });
 
   it('waits for the watch after a list, where that is just being opened', async () => {
@@ -135,7 +153,23 @@ describe('a reflector whose store is to be current', () => {
     await clock.advance(SECOND);
     client.lastWatch.open();
     await clock.advance(0);
-    expect([isOver(), client.lists.length]).toEqual([true, 1]);
+    expect([isOver(), client.pages.length]).toEqual([true, 1]);
+  });
+
+  it('waits for the time that the server asked for, and lists then', async () => {
+    const { client, clock, reflector } = await watching();
+    for (let turn = 0; turn < 6; turn += 1) {
+      client.lastWatch.fail(refusal(500));
+      await clock.advance(0);
+      await clock.advance(clock.nextInMs ?? 0);
+    }
+    client.lastWatch.fail(refusal(429, 4 * SECOND));
+    await clock.advance(0);
+    currentOf(reflector);
+    await clock.advance(3_999);
+    expect(client.pages.length).toBe(1);
+    await clock.advance(1);
+    expect(client.pages.length).toBe(2);
   });
 
   it('does not take what a watch tells while it is cut short for what the list has to tell', async () => {
@@ -145,7 +179,7 @@ describe('a reflector whose store is to be current', () => {
     signal.addEventListener('abort', () => onEvent({ type: 'ADDED', object: versioned('late', '12') }));
     currentOf(reflector);
     await clock.advance(0);
-    expect(client.lists.length).toBe(2);
+    expect(client.pages.length).toBe(2);
   });
 
   it('goes on after 10 s of silence, but waits for a list whose pages come', async () => {
@@ -154,10 +188,10 @@ describe('a reflector whose store is to be current', () => {
     const { isOver } = currentOf(reflector);
     for (let page = 1; page <= 3; page += 1) {
       await clock.advance(9 * SECOND);
-      client.lastList.answer({ items: [], metadata: { resourceVersion: '30', continue: `${page}` } });
+      client.lastPage.answer({ items: [], metadata: { resourceVersion: '30', continue: `${page}` } });
       await clock.advance(0);
     }
-    expect([client.lists.length, isOver()]).toEqual([5, false]);
+    expect([client.pages.length, isOver()]).toEqual([5, false]);
     await clock.advance(9_999);
     expect(isOver()).toBe(false);
     await clock.advance(1);
@@ -170,7 +204,7 @@ describe('a reflector whose store is to be current', () => {
     const { isOver } = currentOf(reflector);
     for (let page = 1; page <= 11; page += 1) {
       await clock.advance(5 * SECOND);
-      client.lastList.answer({ items: [], metadata: { resourceVersion: '30', continue: `${page}` } });
+      client.lastPage.answer({ items: [], metadata: { resourceVersion: '30', continue: `${page}` } });
     }
     await clock.advance(4_999);
     expect(isOver()).toBe(false);
@@ -194,7 +228,7 @@ async function watching({
   const end = new AbortController();
   running.push(end);
   void reflector.run(end.signal);
-  client.lastList.answer({});
+  client.lastPage.answer();
   await clock.advance(0);
   if (isOpen) client.lastWatch.open();
   return { clock, client, store, reflector, lines };

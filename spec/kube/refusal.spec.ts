@@ -113,5 +113,5 @@ it.each([
   ['text/plain', '502 Http502 (text/plain)'],
   [undefined, '502 Http502'],
 ])('an answer that holds no status is told with its media type: %s', (media, says) => {
-  expect(errorOfStatus(context, {}, 502, undefined, media).message).toBe(`create secrets team/one: ${says}`);
+  expect(errorOfStatus(context, {}, 502, { media }).message).toBe(`create secrets team/one: ${says}`);
 });

@@ -54,7 +54,7 @@ export interface FaultProxy {
 /**
  * Opens a proxy on a free port in front of the API server at this address.
  *
- * @param clock what its list of requests tells the times of
+ * @param clock what its list of requests tells the times of, and what its faults take their time by
  */
 export async function startFaultProxy(
   target: { server: string; caFile: string },
@@ -178,6 +178,7 @@ class Hub {
     const isLater = rule.fault === 'lost-event' || rule.fault === 'duplicated-event';
     if (!isLater) exchange.seen.fault = rule.fault;
     await faultOf(rule.fault).act(exchange, {
+      clock: this.#clock,
       deaden: () => this.#deaden(),
       strike,
       kill: rule.kill ?? (() => Promise.resolve()),

@@ -4,7 +4,8 @@
 import { KubeClient } from '../../lib/kube/client.ts';
 import { loadConnection } from '../../lib/kube/connection.ts';
 import { type KubeObject, type Resource, withoutManagedFields } from '../../lib/kube/objects.ts';
-import { defaultPageSize, Reflector } from '../../lib/kube/reflector.ts';
+import { largestPage } from '../../lib/kube/page-size.ts';
+import { Reflector } from '../../lib/kube/reflector.ts';
 import { Store } from '../../lib/kube/store.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createMetrics } from '../../lib/metrics.ts';
@@ -77,7 +78,8 @@ async function relist(): Promise<object> {
   const listed = watchLoop();
   const { store, stop } = await follow(server);
   const listBlockedMs = listed();
-  const wanted = (await answers()) + Math.ceil(store.size / defaultPageSize) + 1;
+  // The first pages are smaller.
+  const wanted = (await answers()) + Math.ceil(store.size / largestPage) + 4;
   const relisted = watchLoop();
   clock.skip(HOUR);
   // The watch is found dead first, since no bookmark came in that hour.

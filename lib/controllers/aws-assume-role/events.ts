@@ -21,6 +21,18 @@ const repairs: Readonly<Record<Drift, string>> = {
   immutable: 'the Secret was made immutable',
 };
 
+/** What is over once a credential was issued. Each refresh is news of its own. */
+const overOnceIssued = [
+  'Refreshed',
+  'RefreshFailed',
+  'Throttled',
+  'GrantDenied',
+  'Expired',
+  'Scrubbed',
+  'AdoptionRefused',
+  'ConflictingSecret',
+];
+
 /** What users read in `kubectl describe`. Repetitions are held back by the recorder. */
 export class Announcer {
   readonly #recorder: EventRecorder;
@@ -41,6 +53,8 @@ export class Announcer {
         `Secret "${name}", which nobody owned, was taken over and its data were replaced`,
       );
     }
+    // A Secret that somebody changes again and again is told ever more rarely.
+    if (!isRepair) this.#recorder.over(object, overOnceIssued);
     const life = this.#words.duration(record.expiresAt - record.issuedAt);
     const until = `valid for ${life}, until ${rfc3339(record.expiresAt)}`;
     const isFirst = object.status?.issuedAt === undefined && !isRepair;
@@ -103,6 +117,7 @@ export class Announcer {
   /** Workloads were restarted. */
   restarted(object: AWSAssumeRole, { restarted }: RestartResult): void {
     const names = restarted.map(nameOf).join(', ');
+    this.#recorder.over(object, ['RolloutRestarted', 'RestartImpaired']);
     this.#normal(object, 'RolloutRestarted', `restarted ${names}, since the Secret holds a new credential`);
   }
 

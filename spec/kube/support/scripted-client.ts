@@ -1,4 +1,4 @@
-import type { KubeClient, ListOptions, ObjectList, WatchEnd, WatchOptions } from '../../../lib/kube/client.ts';
+import type { KubeClient, Page, PageOptions, WatchEnd, WatchOptions } from '../../../lib/kube/client.ts';
 import type { ConfigMap } from './cluster.ts';
 
 /** A watch that the reflector has asked for. The test says what becomes of it. */
@@ -11,24 +11,25 @@ export interface AskedWatch extends WatchOptions<ConfigMap> {
   fail(error: unknown): void;
 }
 
-/** A list that the reflector has asked for. */
-export interface AskedList extends ListOptions {
-  answer(page: Partial<ObjectList<ConfigMap>>): void;
+/** A page of a list that the reflector has asked for. */
+export interface AskedPage extends PageOptions {
+  /** Default: the last one, empty, of version 10. */
+  answer(page?: Partial<Page<ConfigMap>>): void;
   fail(error: unknown): void;
 }
 
 /** The client of a reflector whose time a test moves. It keeps what was asked, oldest first. */
-export class ScriptedClient implements Pick<KubeClient, 'list' | 'watch'> {
-  readonly lists: AskedList[] = [];
+export class ScriptedClient implements Pick<KubeClient, 'page' | 'watch'> {
+  readonly pages: AskedPage[] = [];
   readonly watches: AskedWatch[] = [];
 
-  list<T>(_resource: unknown, options: ListOptions = {}): Promise<ObjectList<T>> {
-    const answer = Promise.withResolvers<ObjectList<T>>();
+  page<T>(_resource: unknown, options: PageOptions): Promise<Page<T>> {
+    const answer = Promise.withResolvers<Page<T>>();
     endWith(options.signal, answer.reject);
     const empty = { items: [], bytes: 100, metadata: { resourceVersion: '10' } };
-    this.lists.push({
+    this.pages.push({
       ...options,
-      answer: (page) => answer.resolve({ ...empty, ...page } as unknown as ObjectList<T>),
+      answer: (page) => answer.resolve({ ...empty, ...page } as unknown as Page<T>),
       fail: answer.reject,
     });
     return answer.promise;
@@ -47,9 +48,9 @@ export class ScriptedClient implements Pick<KubeClient, 'list' | 'watch'> {
     return end.promise as Promise<WatchEnd> & T;
   }
 
-  /** The list that was asked for last. */
-  get lastList(): AskedList {
-    return newest(this.lists);
+  /** The page that was asked for last. */
+  get lastPage(): AskedPage {
+    return newest(this.pages);
   }
 
   /** The watch that was asked for last. */

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { sleep, systemClock } from '../../../lib/clock.ts';
+import { type Clock, sleep } from '../../../lib/clock.ts';
 import type { Exchange } from './exchange.ts';
 import type { EventObject, StreamFault, WatchStream } from './stream.ts';
 
 /** What a fault may need besides the exchange that it acts on. */
 export interface Surroundings {
+  /** For faults that take time. */
+  clock: Clock;
   /** No connection that is open now carries anything any more, and nobody is told. New ones work. */
   deaden(): void;
   /** Kills the client. */
@@ -36,8 +38,8 @@ const reading = ['get', 'list', 'watch'];
 export const kubeFaults = {
   delay: {
     what: `it is carried out ${DELAY_MS / 1000} s late`,
-    async act(exchange) {
-      await pause(DELAY_MS);
+    async act(exchange, { clock }) {
+      await sleep(clock, DELAY_MS);
       await exchange.reply(await exchange.forward());
     },
   },
@@ -83,10 +85,10 @@ export const kubeFaults = {
   },
   'slow-body': {
     what: 'its answer comes in twenty pieces over two seconds',
-    async act(exchange) {
+    async act(exchange, { clock }) {
       const answer = await exchange.forward();
       if (exchange.seen.verb === 'watch') return exchange.reply(answer);
-      await exchange.replySlowly(answer, SLOW_PIECES, () => pause(DELAY_MS / SLOW_PIECES));
+      await exchange.replySlowly(answer, SLOW_PIECES, () => sleep(clock, DELAY_MS / SLOW_PIECES));
     },
   },
   frozen: {
@@ -178,8 +180,4 @@ async function replyItem(exchange: Exchange, answer: IncomingMessage): Promise<v
   const { items } = (await json(answer)) as { items?: object[] | null };
   const [item] = items ?? [];
   await (item === undefined ? exchange.answer(404, status(404, 'NotFound')) : exchange.answer(200, item));
-}
-
-function pause(ms: number): Promise<void> {
-  return sleep(systemClock, ms);
 }
