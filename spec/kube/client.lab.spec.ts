@@ -384,7 +384,13 @@ describe('a client', () => {
     const connection = loadConnection({ inCluster: { host, port, tokenFile, caFile: plane.caFile }, clock, log });
     const client = new KubeClient({ connection, clock, metrics });
     const error = (await failure(client.list(secrets))) as Error;
-    expect(error).toMatchObject({ code: 'Forbidden', consequence: 'retry', message: 'list secrets: 403 Forbidden' });
+    expect(error).toMatchObject({
+      code: 'Forbidden',
+      consequence: 'retry',
+      message: expect.stringMatching(
+        /^list secrets: 403 Forbidden by the authorization \(RBAC\): system:serviceaccount:\S+ may not list secrets$/,
+      ),
+    });
     const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata: { name: '' } };
     const reviews = {
       group: 'authentication.k8s.io',
