@@ -96,5 +96,8 @@ function isEmpty(output: object): boolean {
 }
 
 function notOfSts({ statusCode, headers }: Exchanged): Error {
-  return Object.assign(new Error('not an answer of STS'), { $response: { statusCode, headers } });
+  return Object.assign(new Error('not an answer of STS'), {
+    $metadata: { httpStatusCode: statusCode, requestId: headers['x-amzn-requestid'] },
+    $response: { statusCode, headers },
+  });
 }

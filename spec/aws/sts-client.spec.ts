@@ -184,9 +184,16 @@ describe('an answer', () => {
     ['is cut off', '<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>', 200],
     ['leads elsewhere', '<AssumeRoleResponse></AssumeRoleResponse>', 302],
     ['is a page that is not there', '<html></html>', 404],
-  ])('that %s is none', async (_what, text, status) => {
-    answer(text, status);
-    await expect(ask('AssumeRole', role)).rejects.toMatchObject({ code: 'StsUnreachable', consequence: 'retry' });
+    ['is a page', '<html><body><b>Sign in</b></body></html>', 200],
+    ['is that of another action', callerXml('arn:aws:iam::123456789012:user/ci'), 200],
+    ['is empty', '', 200],
+  ])('that %s is none, and is told with its status and media type', async (_what, text, status) => {
+    answer(text, status, 'text/html; charset=utf-8');
+    await expect(ask('AssumeRole', role)).rejects.toMatchObject({
+      code: 'StsUnreachable',
+      consequence: 'retry',
+      message: expect.stringContaining(`(StsUnreachable, HTTP ${status}, text/html, request id req-1)`),
+    });
   });
 });
 
