@@ -111,6 +111,11 @@ export function isTooNew(error: unknown): boolean {
   return error instanceof KubeError && error.causes.includes('ResourceVersionTooLarge');
 }
 
+/** The answer was larger than any may be: of a list, smaller pages may come. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof KubeError && error.code === 'AnswerTooLarge';
+}
+
 /** The object was deleted and created anew under its name: 409 for PUT and DELETE, 422 for PATCH. */
 export function isUidMismatch(error: unknown): boolean {
   return error instanceof KubeError && error.uidMismatch;

@@ -5,7 +5,7 @@ import { counter, type Metrics } from '../metrics.ts';
 import { Backoff } from './backoff.ts';
 import type { KubeClient, ListOptions, ObjectList, WatchEnd, WatchEvent } from './client.ts';
 import { Cuttable } from './cuttable.ts';
-import { isExpired, isForbidden, isNotFound, isTooNew, KubeError } from './errors.ts';
+import { isExpired, isForbidden, isNotFound, isTooLarge, isTooNew, KubeError } from './errors.ts';
 import { compareResourceVersions, type KubeObject, type Resource } from './objects.ts';
 import type { Change, Store } from './store.ts';
 import { type EndedWatch, restAfter, soundMs } from './watch-rest.ts';
@@ -74,6 +74,8 @@ export class Reflector<T extends KubeObject> {
   #relistAt = 0;
   #listedAt = Number.NEGATIVE_INFINITY;
   #isWatching = false;
+  /** Of the list that goes on. */
+  #pageSize = defaultPageSize;
   #isRefused = false;
   /** Those who wait for the next watch to begin. */
   readonly #waiting = new Set<() => void>();
@@ -175,6 +177,7 @@ export class Reflector<T extends KubeObject> {
   async #takeOver(from: ListOptions, signal: AbortSignal): Promise<number> {
     const { clock, store, namespace } = this.#options;
     const mark = store.mark();
+    this.#pageSize = this.#options.pageSize ?? defaultPageSize;
     const first = await this.#page(from, signal);
     const version = first.metadata.resourceVersion;
     const rewound = compareResourceVersions(version, this.#highest) < 0 && from.resourceVersion === undefined;
@@ -195,13 +198,19 @@ export class Reflector<T extends KubeObject> {
     return changes;
   }
 
+  /** A page that is too large to be taken is asked for in half, and so are those behind it. */
   async #page(options: ListOptions, signal: AbortSignal): Promise<ObjectList<T>> {
     const { client, resource, namespace, labelSelector, metadataOnly = false } = this.#options;
-    const { pageSize: limit = defaultPageSize } = this.#options;
-    const query = { ...options, namespace, labelSelector, metadataOnly, limit, signal };
-    const page = await client.list<T>(resource, query);
-    this.#lastEventAt = this.#options.clock.monotonic();
-    return page;
+    const query = { ...options, namespace, labelSelector, metadataOnly, limit: this.#pageSize, signal };
+    try {
+      const page = await client.list<T>(resource, query);
+      this.#lastEventAt = this.#options.clock.monotonic();
+      return page;
+    } catch (error) {
+      if (!isTooLarge(error) || this.#pageSize === 1) throw error;
+      this.#pageSize = Math.floor(this.#pageSize / 2);
+      return await this.#page(options, signal);
+    }
   }
 
   /** A watch that told something lately is not cut short by who is in a hurry: it is what they wait for. */

@@ -178,6 +178,51 @@ describe('a reflector whose store is to be current', () => {
   });
 });
 
+describe('a reflector whose pages are too large', () => {
+  const tooLarge = () => new KubeError({ verb: 'list', resource: configMaps }, { status: 0, code: 'AnswerTooLarge' });
+
+  it('asks for half of them, and for the whole number again with the next list', async () => {
+    const { client, clock, store } = await watching({ pageSize: 10, relistIntervalMs: 60 * SECOND });
+    await clock.advance(60 * SECOND);
+    client.lastWatch.end('ended');
+    await clock.advance(0);
+    client.lastList.fail(tooLarge());
+    await clock.advance(0);
+    client.lastList.fail(tooLarge());
+    await clock.advance(0);
+    client.lastList.answer({ items: [versioned('one', '11')], metadata: { resourceVersion: '20', continue: 'more' } });
+    await clock.advance(0);
+    client.lastList.answer({ items: [versioned('two', '12')], metadata: { resourceVersion: '20' } });
+    await clock.advance(0);
+    client.lastWatch.open();
+    await clock.advance(60 * SECOND);
+    client.lastWatch.end('ended');
+    await clock.advance(0);
+    expect(client.lists.map(({ limit, continue: from }) => [limit, from])).toEqual([
+      [10, undefined],
+      [10, undefined],
+      [5, undefined],
+      [2, undefined],
+      [2, 'more'],
+      [10, undefined],
+    ]);
+    expect(store.size).toBe(2);
+  });
+
+  it('gives up where one object alone is too large', async () => {
+    const { client, clock, lines } = await watching({ pageSize: 2, relistIntervalMs: 60 * SECOND });
+    await clock.advance(60 * SECOND);
+    client.lastWatch.end('ended');
+    await clock.advance(0);
+    client.lastList.fail(tooLarge());
+    await clock.advance(0);
+    client.lastList.fail(tooLarge());
+    await clock.advance(0);
+    expect(client.lists.map(({ limit }) => limit)).toEqual([2, 2, 1]);
+    expect(lines.at(-1)?.['problem']).toMatch(/^AnswerTooLarge/);
+  });
+});
+
 /** A reflector that has listed nothing and watches. */
 async function watching({
   isOpen = true,
