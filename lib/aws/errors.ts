@@ -35,6 +35,7 @@ export class AwsError extends RolevendError {
       consequence: Consequence;
       requestId?: string | undefined;
       silence?: string | undefined;
+      cause?: unknown;
     },
   ) {
     super(message, details);
@@ -55,6 +56,8 @@ export function awsError(error: unknown, context: AwsContext): RolevendError {
     consequence,
     requestId: seen.requestId,
     silence: trouble === 'unreachable' && context.answered === false ? silence(code, seen, context) : undefined,
+    // A fault of the program is no answer of AWS: the log tells where it comes from.
+    cause: error,
   });
 }
 

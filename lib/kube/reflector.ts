@@ -229,7 +229,7 @@ export class Reflector<T extends KubeObject> {
     const waitMs = restAfter(ended);
     if (waitMs === undefined) throw problem ?? this.#cutShort();
     const about = { resource: resource.plural, group: resource.group, namespace, livedMs: Math.round(ended.livedMs) };
-    const why = problem === undefined ? {} : { problem: describeError(problem) };
+    const why = problem === undefined ? {} : { problem: describeError(problem), frames: framesOf(problem) };
     log.debug({ ...about, how, ...why }, 'watch ended, opening it again');
     if (waitMs > 0) await sleep(clock, waitMs, signal);
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { describeError } from '../errors.ts';
+import { describeError, framesOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { Backoff } from './backoff.ts';
 
@@ -103,7 +103,7 @@ export class Renewal<T extends Expiring> {
     const { clock, log, name } = this.#options;
     const level = this.#failure ? 'debug' : 'warn';
     log[level](
-      { login: name, problem: describeError(error) },
+      { login: name, problem: describeError(error), frames: framesOf(error) },
       'login not renewed, the one at hand serves until its end',
     );
     this.#failure = { error, until: clock.monotonic() + this.#backoff.next() };

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { type AwsContext, AwsError, awsError, isThrottle } from '../../lib/aws/errors.ts';
-import { RolevendError } from '../../lib/errors.ts';
+import { framesOf, RolevendError } from '../../lib/errors.ts';
 
 const ROLE = 'arn:aws:iam::210987654321:role/team/writer';
 const context: AwsContext = { service: 'STS', operation: 'AssumeRole', region: 'eu-west-1', roleArn: ROLE };
@@ -133,6 +133,12 @@ describe('the consequence of every AWS error', () => {
   it('hands back our own errors', () => {
     const own = new RolevendError('x', { code: 'NoIdentity', consequence: 'retry' });
     expect(awsError(own, context)).toBe(own);
+  });
+
+  it('lets a log tell where the fault of a program comes from, and nothing of what AWS answers', () => {
+    const frames = expect.arrayContaining([expect.stringMatching(/errors\.spec\.ts:\d+:\d+$/)]);
+    expect(framesOf(awsError(new TypeError(QUOTED), context))).toEqual(frames);
+    expect(framesOf(awsError(thrown('AccessDenied', 403), context))).toBeUndefined();
   });
 });
 

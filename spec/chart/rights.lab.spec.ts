@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { managedLabel } from '../../lib/api/names.ts';
 import { restartKinds } from '../../lib/api/rollout-restart.ts';
@@ -13,10 +12,10 @@ import {
   trustPrincipals,
   trustServiceAccount,
 } from '../lab/index.ts';
-import { type PodSpec, variablesOf } from '../lab/kubelet.ts';
 import { eventually } from '../support/eventually.ts';
 import { buildProgram, type RolevendProcess } from '../support/process.ts';
 import { install, kubectl, upgrade } from './cluster.ts';
+import { startReplica as startOne } from './replica.ts';
 import { NAMESPACE, RELEASE, set, takeOver } from './support.ts';
 
 const USER = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
@@ -77,19 +76,7 @@ describe('with exactly the rights, the arguments and the variables that the char
   }
 
   async function startReplica(): Promise<RolevendProcess> {
-    const template = 'jsonpath={.spec.template.spec}';
-    const text = await kubectl(cluster, 'get', 'deployment', RELEASE, '-n', NAMESPACE, '--output', template);
-    const { serviceAccountName, containers } = JSON.parse(text) as PodSpec;
-    const [{ args = [], env = [] } = {}] = containers;
-    const [command, ...rest] = args;
-    expect(command).toBe('controller');
-    const flags = Object.fromEntries(rest.map((arg) => arg.replace(/^--/, '').split('=') as [string, string]));
-    const kubeconfig = await cluster.kubeconfigFor({
-      serviceAccount: { namespace: NAMESPACE, name: serviceAccountName },
-    });
-    const added = { kubeconfig, 'leader-election-namespace': NAMESPACE };
-    const variables = variablesOf(env, randomUUID());
-    const replica = await shop.program.start({ flags: { ...flags, ...added }, env: variables });
+    const replica = await startOne(shop.program, cluster, { namespace: NAMESPACE, name: RELEASE });
     replicas.push(replica);
     return replica;
   }
