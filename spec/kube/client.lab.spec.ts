@@ -426,7 +426,7 @@ describe('a client', () => {
       return path;
     };
     const adminToken = async () =>
-      (await test.connection.headers(signal))['authorization']?.replace('Bearer ', '') as string;
+      String((await test.connection.headers(signal))['authorization']).replace('Bearer ', '');
 
     it('reads the token file once more', async () => {
       const file = join(plane.dir, `${namespace.name}.token`);
