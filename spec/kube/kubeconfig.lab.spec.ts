@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { V1SelfSubjectReview } from '@kubernetes/client-node';
 import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
-import type { KubeObject, Resource } from '../../lib/kube/objects.ts';
+import type { BuiltIn, Resource } from '../../lib/kube/objects.ts';
 import { createAuthority, type Issued } from '../lab/certificates.ts';
 import { type AttachedControlPlane, sharedControlPlane } from '../lab/index.ts';
 import { run } from '../lab/install/run.ts';
@@ -12,9 +13,7 @@ import { clientFor } from './support/cluster.ts';
 
 jest.setTimeout(60_000);
 
-interface Review extends KubeObject {
-  status?: { userInfo: { username: string; uid?: string; groups: string[]; extra?: Record<string, string[]> } };
-}
+type Review = BuiltIn<V1SelfSubjectReview>;
 
 const selfSubjectReviews: Resource = {
   group: 'authentication.k8s.io',
