@@ -21,7 +21,8 @@ export interface OwnerReference {
 /** One entry of `metadata.managedFields`: who wrote which fields, and when. */
 export interface ManagedFields {
   manager?: string;
-  operation?: 'Apply' | 'Update';
+  /** `Apply` or `Update`. */
+  operation?: string;
   apiVersion?: string;
   /** RFC 3339. */
   time?: string;

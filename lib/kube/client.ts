@@ -1,5 +1,6 @@
+import type { V1TokenRequestStatus } from '@kubernetes/client-node';
 import { isConflict, KubeError } from './errors.ts';
-import type { KubeObject, ObjectRef, Resource } from './objects.ts';
+import type { KubeObject, ObjectRef, Raw, Resource } from './objects.ts';
 import { apiVersionOf, refOf } from './objects.ts';
 import { type Call, mergePatch, type Patience, type RequestOptions, Requests, serverSideApply } from './requests.ts';
 import { type WatchEnd, type WatchOptions, watch } from './watch.ts';
@@ -202,7 +203,7 @@ export class KubeClient {
     options: CallOptions = {},
   ): Promise<ServiceAccountToken> {
     const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
-    const { status } = await this.#requests.json<{ status: { token: string; expirationTimestamp: string } }>({
+    const { status } = await this.#requests.json<{ status: Required<Raw<V1TokenRequestStatus>> }>({
       verb: 'create',
       resource: serviceAccountTokens,
       ref,

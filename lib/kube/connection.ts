@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import type { LookupFunction } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, type buildConnector, type Dispatcher } from 'undici';
 import { type Clock, orAborted } from '../clock.ts';
-import { describeError, framesOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { type ExecCredential, ExecCredentials } from './exec-credentials.ts';
-import { type ClusterConfig, invalidConfig, readKubeconfig, readMaterial } from './kubeconfig.ts';
+import { Fresh } from './fresh.ts';
+import { impersonationHeaders } from './impersonation.ts';
+import { type ClusterConfig, invalidConfig, readKubeconfig } from './kubeconfig.ts';
+import { type Login, openLogin } from './login.ts';
+import { throughProxy } from './proxy.ts';
 import { contextOf, type Tls, TlsFiles } from './tls.ts';
 
 /** The way to one API server and the login there. Several may live in one process. */
@@ -20,7 +22,7 @@ export interface Connection {
    * What each request carries. Ask for it before each request: it renews the login when that is due. Rejects with the
    * signal's reason when that aborts first.
    */
-  headers(signal: AbortSignal): Promise<Record<string, string>>;
+  headers(signal: AbortSignal): Promise<Record<string, string | string[]>>;
   /**
    * Gets a new login after the server refused the one at hand; once for many requests that were refused at a time. Rejects
    * as `headers`.
@@ -62,8 +64,6 @@ export interface ConnectionOptions {
   environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** A file with a token is replaced at any time; it is read anew after so long, as in client-go. */
-const rereadMs = 60_000;
 const connectTimeoutMs = 5_000;
 /** Shorter than the 90 s of the API server, so that no request is sent on a connection that it just closes. */
 const keepAliveMs = 30_000;
@@ -75,8 +75,10 @@ const serviceAccountFiles = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** Throws `InvalidConfig`, with the path and the fix, when there is no API server to be found in what is given. */
 export function loadConnection(options: ConnectionOptions): Connection {
-  const config = options.kubeconfig ? readKubeconfig(options.kubeconfig) : inClusterConfig(options.inCluster);
-  return new ClusterConnection(config, options);
+  const { kubeconfig, inCluster } = options;
+  if (kubeconfig) return new ClusterConnection(() => readKubeconfig(kubeconfig), options);
+  const config = inClusterConfig(inCluster);
+  return new ClusterConnection(() => config, options);
 }
 
 function inClusterConfig(place: InCluster | undefined): ClusterConfig {
@@ -92,34 +94,34 @@ function inClusterConfig(place: InCluster | undefined): ClusterConfig {
   return { server: `https://${host}:${place.port}`, ca: { file: caFile }, token: { file: tokenFile }, insecure: false };
 }
 
+/** A configuration, with what it asks for. */
+interface Setup {
+  config: ClusterConfig;
+  login: Login;
+  tls: TlsFiles;
+}
+
 class ClusterConnection implements Connection {
   readonly server: string;
-  readonly #config: ClusterConfig;
+  readonly #setup: Fresh<Setup>;
   readonly #options: ConnectionOptions;
-  readonly #plugin: ExecCredentials | undefined;
   /** Also those that are being replaced and still serve what was sent on them. */
   readonly #agents = new Set<Agent>();
   #current: Record<Purpose, Agent>;
-  readonly #tls: TlsFiles;
   /** What the connections of now were opened with. */
-  #used: Tls;
+  #used: Way;
   #context: SecureContext;
-  #token: string | undefined;
-  #readAt: number;
   #openedAt: number;
 
-  constructor(config: ClusterConfig, options: ConnectionOptions) {
-    const { clock, log, environment = {} } = options;
-    this.server = config.server;
-    this.#config = config;
+  constructor(read: () => ClusterConfig, options: ConnectionOptions) {
+    const { clock, log, kubeconfig: name = 'service account' } = options;
     this.#options = options;
-    this.#plugin = config.exec && new ExecCredentials({ exec: config.exec, clock, log, environment });
-    this.#tls = new TlsFiles(config, options);
-    this.#token = readToken(config);
-    this.#readAt = clock.monotonic();
-    this.#openedAt = this.#readAt;
-    this.#used = this.#tls.current;
-    this.#context = contextOf(this.#used);
+    this.#setup = new Fresh({ read: (known) => setUp(read(), known, options), clock, log, name });
+    const { config, tls } = this.#setup.get();
+    this.server = config.server;
+    this.#openedAt = clock.monotonic();
+    this.#used = { tls: tls.current, proxyUrl: config.proxyUrl };
+    this.#context = contextOf(tls.current);
     this.#current = this.#open(purposes) as Record<Purpose, Agent>;
   }
 
@@ -127,19 +129,20 @@ class ClusterConnection implements Connection {
     return this.#current[purpose];
   }
 
-  async headers(signal: AbortSignal): Promise<Record<string, string>> {
-    if (this.#options.clock.monotonic() - this.#readAt >= rereadMs) this.#reread();
-    const given = this.#plugin && (await orAborted(this.#plugin.current(), signal));
-    this.#use(withClientCertificate(this.#tls.current, given));
-    const authorization = authorizationOf(this.#config, given?.token ?? this.#token);
-    const { impersonate } = this.#config;
-    return { ...(authorization && { authorization }), ...(impersonate && { 'impersonate-user': impersonate }) };
+  async headers(signal: AbortSignal): Promise<Record<string, string | string[]>> {
+    const { config, login, tls } = this.#setup.get();
+    const { authorization, clientCertificate: pair } = await orAborted(login.current(), signal);
+    const used = pair ? { ...tls.current, cert: pair.certificate, key: pair.key } : tls.current;
+    this.#use({ tls: used, proxyUrl: config.proxyUrl });
+    return { ...(authorization && { authorization }), ...impersonationHeaders(config.impersonate) };
   }
 
   async refreshAuth(signal: AbortSignal): Promise<void> {
-    this.#reread();
-    this.#tls.look();
-    if (this.#plugin) await orAborted(this.#plugin.renew(), signal);
+    const before = this.#setup.get().login;
+    const { login, tls } = this.#setup.reread();
+    tls.look();
+    // One that was just opened is new by itself.
+    if (login === before) await orAborted(login.renew(), signal);
   }
 
   /** Many requests that fail at a time open new connections once. */
@@ -149,28 +152,16 @@ class ClusterConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    this.#plugin?.close();
+    this.#setup.get().login.close();
     await Promise.all([...this.#agents].map((agent) => agent.destroy()));
   }
 
-  /** A file that is missing for the moment leaves what was read before. */
-  #reread(): void {
-    this.#readAt = this.#options.clock.monotonic();
-    try {
-      this.#token = readToken(this.#config);
-    } catch (error) {
-      this.#options.log.warn(
-        { server: this.server, problem: describeError(error), frames: framesOf(error) },
-        'login files not read, going on with the old ones',
-      );
-    }
-  }
-
-  /** Certificates belong to connections: new ones need new connections. */
-  #use(tls: Tls): void {
-    if (tls === this.#used || isDeepStrictEqual(tls, this.#used)) return;
-    this.#context = contextOf(tls);
-    this.#used = tls;
+  /** Certificates and proxies belong to connections: new ones need new connections. */
+  #use(way: Way): void {
+    const { tls, proxyUrl } = this.#used;
+    if (way.proxyUrl === proxyUrl && (way.tls === tls || isDeepStrictEqual(way.tls, tls))) return;
+    this.#context = contextOf(way.tls);
+    this.#used = way;
     this.#replace(purposes);
   }
 
@@ -190,36 +181,47 @@ class ClusterConnection implements Connection {
   }
 
   #agent(purpose: Purpose): Agent {
-    const { servername, rejectUnauthorized } = this.#used;
-    const { lookup } = this.#options;
     const agent = new Agent({
       allowH2: false,
       keepAliveTimeout: keepAliveMs,
       connections: purpose === 'request' ? maxConnections : null,
       maxHeaderSize: mostHeadBytes,
-      connect: {
-        secureContext: this.#context,
-        rejectUnauthorized,
-        timeout: connectTimeoutMs,
-        ...(servername && { servername }),
-        ...(lookup && { lookup }),
-      },
+      connect: this.#connect(),
     });
     this.#agents.add(agent);
     return agent;
   }
+
+  #connect(): buildConnector.BuildOptions | buildConnector.connector {
+    const { tls, proxyUrl } = this.#used;
+    const { clock, lookup } = this.#options;
+    const { servername, rejectUnauthorized, ca } = tls;
+    const own = {
+      secureContext: this.#context,
+      rejectUnauthorized,
+      timeout: connectTimeoutMs,
+      ...(servername && { servername }),
+    };
+    if (proxyUrl === undefined) return { ...own, ...(lookup && { lookup }) };
+    return throughProxy({ url: proxyUrl, tls: own, ca, timeoutMs: connectTimeoutMs, clock, lookup });
+  }
 }
 
-function readToken({ token }: ClusterConfig): string | undefined {
-  return token && readMaterial(token).trim();
+/** How connections are opened. */
+interface Way {
+  tls: Tls;
+  proxyUrl: string | undefined;
 }
 
-function withClientCertificate(tls: Tls, given: ExecCredential | undefined): Tls {
-  const pair = given?.clientCertificate;
-  return pair ? { ...tls, cert: pair.certificate, key: pair.key } : tls;
-}
-
-function authorizationOf({ basic }: ClusterConfig, token: string | undefined): string | undefined {
-  if (token) return `Bearer ${token}`;
-  return basic && `Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString('base64')}`;
+/**
+ * What was read, with the login that is known where nothing changed. Throws `InvalidConfig` for another server: what this
+ * process knows is about the one that it began with.
+ */
+function setUp(config: ClusterConfig, known: Setup | undefined, options: ConnectionOptions): Setup {
+  if (known !== undefined && isDeepStrictEqual(config, known.config)) return known;
+  if (known !== undefined && config.server !== known.config.server)
+    throw invalidConfig(`kubeconfig ${options.kubeconfig} names another server now; restart to go there`);
+  const setup = { config, login: openLogin(config, options), tls: new TlsFiles(config, options) };
+  if (known !== undefined) options.log.info({ kubeconfig: options.kubeconfig }, 'kubeconfig has changed');
+  return setup;
 }

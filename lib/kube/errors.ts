@@ -1,5 +1,6 @@
+import type { V1Status } from '@kubernetes/client-node';
 import { type Consequence, RolevendError } from '../errors.ts';
-import { keyOf, type ObjectRef, type Resource } from './objects.ts';
+import { keyOf, type ObjectRef, type Raw, type Resource } from './objects.ts';
 import { type Refuser, refuserIn, refuserText } from './refusal.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
@@ -67,14 +68,8 @@ export class KubeError extends RolevendError {
   }
 }
 
-/** The fields of `metav1.Status` that are read. */
-export interface KubeStatus {
-  kind?: string;
-  code?: number;
-  reason?: string;
-  message?: string;
-  details?: { causes?: { reason?: string; field?: string; message?: string }[]; retryAfterSeconds?: number };
-}
+/** What an API server answers where it refuses. */
+export type KubeStatus = Raw<V1Status>;
 
 /** What an answer tells beside its status. */
 export interface Told {

@@ -1,36 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import type { CoreV1Event } from '@kubernetes/client-node';
 import { type Clock, rfc3339, sleep } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Counter, counter, type Metrics } from '../metrics.ts';
 import type { KubeClient } from './client.ts';
 import { isNamespaceTerminating } from './errors.ts';
 import { EventPace, type Occurrences } from './event-pace.ts';
-import { events, type KubeObject } from './objects.ts';
+import { type BuiltIn, events, type KubeObject } from './objects.ts';
 import { retryAfterOf } from './retry-after.ts';
 
 export type EventType = 'Normal' | 'Warning';
 
-/** A core/v1 Event, with the fields that are written. */
-export interface KubeEvent extends KubeObject {
-  involvedObject: {
-    apiVersion: string;
-    kind: string;
-    namespace?: string;
-    name: string;
-    uid?: string;
-    resourceVersion?: string;
-  };
-  type: EventType;
-  reason: string;
-  message: string;
-  source: { component: string };
-  reportingComponent: string;
-  reportingInstance: string;
-  firstTimestamp: string;
-  lastTimestamp: string;
-  /** How often it happened since `firstTimestamp`, also where no Event told of it. */
-  count: number;
-}
+export type KubeEvent = BuiltIn<CoreV1Event>;
 
 export interface EventRecorderOptions {
   client: Pick<KubeClient, 'create'>;

@@ -8,6 +8,7 @@ import { keyPairProblem } from './key-pair.ts';
 import type { ExecConfig } from './kubeconfig.ts';
 import { Renewal } from './renewal.ts';
 import { Slots } from './slots.ts';
+import { isToken } from './token.ts';
 
 /** What a credential plugin gave. */
 export interface ExecCredential {
@@ -118,7 +119,7 @@ function ofStatus(status: Record<string, unknown>): ExecCredential | string {
   if (wrong) return `gave a ${wrong} that is no text`;
   const [token, certificate, key, expiration] = fields.map((name) => ((status[name] ?? '') as string).trim());
   if (!token && !certificate && !key) return 'gave neither a token nor a client certificate';
-  if (token && !isSendable(token)) return 'gave a token that holds blanks or other characters that no token has';
+  if (token && !isToken(token)) return 'gave a token that holds blanks or other characters that no token has';
   if (!certificate !== !key) return 'gave a client certificate without its key, or a key alone';
   const pair = certificate && key ? { certificate, key } : undefined;
   const problem = pair && keyPairProblem(pair);
@@ -133,11 +134,6 @@ function ofStatus(status: Record<string, unknown>): ExecCredential | string {
 }
 
 const fields = ['token', 'clientCertificateData', 'clientKeyData', 'expirationTimestamp'] as const;
-
-/** Whether a text can stand in an `Authorization` header as a token. */
-function isSendable(token: string): boolean {
-  return /^[\x21-\x7e]+$/.test(token);
-}
 
 function pluginFailed({ command, installHint }: ExecConfig, problem: string, lastLine: string): RolevendError {
   const said = lastLine === '' ? '' : `; its last line of error output: ${lastLine.replace(/\.$/, '')}`;

@@ -1,7 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, resolve } from 'node:path';
-import { parse } from 'yaml';
-import { RolevendError } from '../errors.ts';
+import { type DocumentOptions, type ParseOptions, parse, type SchemaOptions, type Tags } from 'yaml';
+import type { Impersonation } from './impersonation.ts';
+import { clusterPart, userPart } from './kubeconfig-parts.ts';
+import { misfit } from './kubeconfig-shape.ts';
+import { invalidConfig, type Material } from './material.ts';
+
+export { invalidConfig, type Material, readMaterial } from './material.ts';
 
 /** How to reach an API server and how to log in; files are named, not read. */
 export interface ClusterConfig {
@@ -14,11 +19,11 @@ export interface ClusterConfig {
   token?: Material;
   basic?: { username: string; password: string };
   exec?: ExecConfig;
-  impersonate?: string;
+  oidc?: OidcConfig;
+  impersonate?: Impersonation;
+  /** An http, https or socks5 URL, perhaps with a password: never to be shown. */
+  proxyUrl?: string;
 }
-
-/** PEM or a token: itself, or the file that holds it and may be replaced at any time. */
-export type Material = { text: string } | { file: string };
 
 /** A credential plugin as a kubeconfig names it (client.authentication.k8s.io). */
 export interface ExecConfig {
@@ -29,6 +34,18 @@ export interface ExecConfig {
   installHint?: string;
   /** What the plugin is told of the cluster, where it asks for that. */
   cluster?: Record<string, unknown>;
+}
+
+/** A login at an OpenID Connect provider, as kubectl's `auth-provider: oidc` keeps it. */
+export interface OidcConfig {
+  issuer: string;
+  clientId: string;
+  clientSecret?: string;
+  /** Serves until its end. One of the two is there. */
+  idToken?: string;
+  refreshToken?: string;
+  /** Of the issuer's authority. Default: those that the system trusts. */
+  ca?: Material;
 }
 
 interface Named {
@@ -49,11 +66,6 @@ interface Kubeconfig {
   clusters: ClusterEntry[];
   users: UserEntry[];
   contexts: ContextEntry[];
-}
-
-/** A problem of the configuration: nothing works until somebody changes it. */
-export function invalidConfig(message: string, cause?: unknown): RolevendError {
-  return new RolevendError(message, { code: 'InvalidConfig', consequence: 'stop', cause });
 }
 
 /**
@@ -84,13 +96,14 @@ function isThere(path: string): boolean {
 
 function readOne(path: string): Kubeconfig {
   const config = parseFile(path);
-  const lists = [config.clusters, config.users, config.contexts].map((list) => list ?? []);
-  if (!lists.every(Array.isArray))
-    throw invalidConfig(`kubeconfig ${path}: clusters, users and contexts must be lists`);
-  const [clusters, users, contexts] = lists as [ClusterEntry[], UserEntry[], ContextEntry[]];
+  const [clusters, users, contexts] = [config.clusters ?? [], config.users ?? [], config.contexts ?? []];
   for (const { cluster } of clusters) absolute(path, cluster, ['certificate-authority']);
   for (const { user } of users) absolute(path, user, ['client-certificate', 'client-key', 'tokenFile']);
-  for (const { user } of users) absoluteCommand(path, user?.['exec']);
+  for (const { user } of users) {
+    absoluteCommand(path, user?.['exec']);
+    const provider = user?.['auth-provider'] as { config?: Record<string, unknown> } | null | undefined;
+    absolute(path, provider?.config, ['idp-certificate-authority']);
+  }
   return { ...config, clusters, users, contexts };
 }
 
@@ -104,13 +117,28 @@ function parseFile(path: string): Partial<Kubeconfig> {
   }
   let config: unknown;
   try {
-    config = parse(text);
+    config = parse(text, yaml);
   } catch (error) {
     throw invalidConfig(`kubeconfig ${path} is no valid YAML; ${fix}`, error);
   }
-  if (typeof config !== 'object' || config === null)
+  if (typeof config !== 'object' || config === null || Array.isArray(config))
     throw invalidConfig(`kubeconfig ${path} is empty or no kubeconfig; ${fix}`);
+  const { apiVersion, kind } = config as Partial<Record<string, unknown>>;
+  if ((apiVersion || 'v1') !== 'v1' || (kind || 'Config') !== 'Config')
+    throw invalidConfig(`kubeconfig ${path} is of another kind than v1 Config; ${fix}`);
+  const problem = misfit(config);
+  if (problem !== undefined) throw invalidConfig(`kubeconfig ${path}: ${problem}`);
   return config;
+}
+
+/** As kubectl reads it: `yes` is true and `1_000` a number, but times are no numbers, and dates are text. */
+const yaml: ParseOptions & DocumentOptions & SchemaOptions = {
+  version: '1.1',
+  customTags: (tags) => tags.filter((tag) => !isTime(tag)),
+};
+
+function isTime(tag: Tags[number]): boolean {
+  return typeof tag === 'object' && ('format' in tag ? tag.format === 'TIME' : tag.tag.endsWith(':timestamp'));
 }
 
 function merge(configs: Kubeconfig[]): Kubeconfig {
@@ -141,113 +169,4 @@ function absoluteCommand(path: string, exec: unknown): void {
   const plugin = exec as { command?: unknown } | undefined;
   if (typeof plugin?.command !== 'string' || isAbsolute(plugin.command) || !/[\\/]/.test(plugin.command)) return;
   plugin.command = resolve(dirname(path), plugin.command);
-}
-
-function clusterPart(
-  path: string,
-  cluster: Record<string, unknown>,
-): Pick<ClusterConfig, 'server' | 'insecure' | 'ca'> {
-  const server = text(cluster['server']);
-  if (!server || !URL.canParse(server) || !/^https?:$/.test(new URL(server).protocol)) {
-    throw invalidConfig(`kubeconfig ${path}: the cluster's server must be an http or https URL`);
-  }
-  refuse(path, cluster, 'proxy-url', 'reach the API server directly');
-  const ca = material(cluster, 'certificate-authority-data', 'certificate-authority');
-  const serverName = text(cluster['tls-server-name']);
-  const insecure = cluster['insecure-skip-tls-verify'] === true;
-  return { server, insecure, ...(ca && { ca }), ...(serverName && { serverName }) };
-}
-
-function userPart(
-  path: string,
-  user: Record<string, unknown>,
-  cluster: Record<string, unknown>,
-): Partial<ClusterConfig> {
-  refuse(path, user, 'auth-provider', 'use an exec plugin instead, such as kubelogin for OIDC');
-  refuse(path, user, 'as-groups', 'use a user that has the rights itself');
-  const certificate = material(user, 'client-certificate-data', 'client-certificate');
-  const key = material(user, 'client-key-data', 'client-key');
-  const [username, impersonate] = [text(user['username']), text(user['as'])];
-  const token = tokenOf(user);
-  return {
-    ...(certificate && key && { clientCertificate: { certificate, key } }),
-    ...(token && { token }),
-    ...(username && { basic: { username, password: text(user['password']) ?? '' } }),
-    ...(impersonate && { impersonate }),
-    ...(user['exec'] !== undefined && user['exec'] !== null && { exec: execPart(path, user['exec'], cluster) }),
-  };
-}
-
-/** A token file wins over a token, as in client-go. */
-function tokenOf(user: Record<string, unknown>): Material | undefined {
-  const [file, token] = [text(user['tokenFile']), text(user['token'])];
-  if (file) return { file };
-  return token ? { text: token } : undefined;
-}
-
-function execPart(path: string, value: unknown, cluster: Record<string, unknown>): ExecConfig {
-  const exec = value as Record<string, unknown>;
-  const [command, apiVersion, installHint] = [
-    text(exec['command']),
-    text(exec['apiVersion']),
-    text(exec['installHint']),
-  ];
-  if (!command) throw invalidConfig(`kubeconfig ${path}: the exec plugin has no command`);
-  if (!apiVersion || !/^client\.authentication\.k8s\.io\/v1(beta1)?$/.test(apiVersion)) {
-    throw invalidConfig(`kubeconfig ${path}: exec plugins must use client.authentication.k8s.io/v1 or v1beta1`);
-  }
-  if (exec['interactiveMode'] === 'Always')
-    throw invalidConfig(`kubeconfig ${path}: the exec plugin ${command} needs a terminal`);
-  return {
-    apiVersion,
-    command,
-    args: list<string>(exec['args']),
-    env: Object.fromEntries(list<{ name: string; value: string }>(exec['env']).map(({ name, value }) => [name, value])),
-    ...(installHint && { installHint }),
-    ...(exec['provideClusterInfo'] === true && { cluster: clusterInfo(cluster) }),
-  };
-}
-
-/** The `spec.cluster` of an ExecCredential. */
-function clusterInfo(cluster: Record<string, unknown>): Record<string, unknown> {
-  const names = ['server', 'tls-server-name', 'insecure-skip-tls-verify', 'certificate-authority-data', 'proxy-url'];
-  const info = Object.fromEntries(
-    names.filter((name) => cluster[name] !== undefined).map((name) => [name, cluster[name]]),
-  );
-  const file = text(cluster['certificate-authority']);
-  if (file && !info['certificate-authority-data']) {
-    info['certificate-authority-data'] = Buffer.from(readMaterial({ file })).toString('base64');
-  }
-  const extensions = list<{ name: string; extension: unknown }>(cluster['extensions']);
-  const config = extensions.find(({ name }) => name === 'client.authentication.k8s.io/exec')?.extension;
-  return config === undefined ? info : { ...info, config };
-}
-
-/** The text of a material, read anew where it is a file. Throws `InvalidConfig`. */
-export function readMaterial(from: Material): string {
-  if ('text' in from) return from.text;
-  try {
-    return readFileSync(from.file, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw invalidConfig(`${from.file}, which the connection to the API server needs, cannot be read (${code})`, error);
-  }
-}
-
-function material(entry: Record<string, unknown>, dataName: string, fileName: string): Material | undefined {
-  const [data, file] = [text(entry[dataName]), text(entry[fileName])];
-  if (data) return { text: Buffer.from(data, 'base64').toString('utf8') };
-  return file ? { file } : undefined;
-}
-
-function refuse(path: string, entry: Record<string, unknown>, name: string, advice: string): void {
-  if (entry[name]) throw invalidConfig(`kubeconfig ${path}: ${name} is not supported; ${advice}`);
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function list<T>(value: unknown): T[] {
-  return Array.isArray(value) ? (value as T[]) : [];
 }

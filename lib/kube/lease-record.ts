@@ -1,18 +1,9 @@
-import { apiVersionOf, type KubeObject, leases } from './objects.ts';
+import type { V1Lease } from '@kubernetes/client-node';
+import { apiVersionOf, type BuiltIn, leases } from './objects.ts';
 
-/** The fields of a coordination.k8s.io/v1 Lease that leader election reads and writes. Others are kept. */
-export interface LeaseSpec {
-  holderIdentity?: string;
-  leaseDurationSeconds?: number;
-  /** RFC 3339 with exactly six fractional digits, as all times here. */
-  acquireTime?: string;
-  renewTime?: string;
-  leaseTransitions?: number;
-}
-
-export interface Lease extends KubeObject {
-  spec?: LeaseSpec;
-}
+/** A Lease as the API server holds it: its times are RFC 3339 with exactly six fractional digits. */
+export type Lease = BuiltIn<V1Lease>;
+export type LeaseSpec = NonNullable<Lease['spec']>;
 
 /** What this process last saw in the Lease, and when, on its own steady clock (milliseconds). */
 export interface Observed {

@@ -1,45 +1,33 @@
 /** Kubernetes objects as raw JSON, and the resources they are stored under. Unknown fields are kept in both directions. */
 
-export interface OwnerReference {
-  apiVersion: string;
-  kind: string;
-  name: string;
-  uid: string;
-  controller?: boolean;
-  blockOwnerDeletion?: boolean;
-}
+import type { V1ManagedFieldsEntry, V1ObjectMeta, V1OwnerReference } from '@kubernetes/client-node';
 
-export interface ManagedFields {
-  manager?: string;
-  operation?: 'Apply' | 'Update';
-  apiVersion?: string;
-  time?: string;
-  subresource?: string;
-  fieldsType?: string;
-  fieldsV1?: Record<string, unknown>;
-}
+/**
+ * A type of `@kubernetes/client-node` as it goes over the wire: the package turns times into `Date`s, while here they stay
+ * RFC 3339 texts.
+ */
+export type Raw<T> = T extends Date
+  ? string
+  : T extends readonly (infer Item)[]
+    ? Raw<Item>[]
+    : T extends object
+      ? { [Field in keyof T]: Raw<T[Field]> }
+      : T;
 
-export interface ObjectMeta {
-  name: string;
-  namespace?: string;
-  uid?: string;
-  resourceVersion?: string;
-  generation?: number;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  ownerReferences?: OwnerReference[];
-  creationTimestamp?: string;
-  deletionTimestamp?: string;
-  managedFields?: ManagedFields[];
-  finalizers?: string[];
-}
+export type OwnerReference = Raw<V1OwnerReference>;
+export type ManagedFields = Raw<V1ManagedFieldsEntry>;
+/** Every object has a name. */
+export type ObjectMeta = Omit<Raw<V1ObjectMeta>, 'name'> & { name: string };
 
-/** Any object of the API. Kinds of this project and of Kubernetes extend it with the fields they read. */
+/** Any object of the API. */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
 }
+
+/** An object of a kind that is built into Kubernetes, from its type in `@kubernetes/client-node`. */
+export type BuiltIn<T> = KubeObject & Omit<Raw<T>, keyof KubeObject>;
 
 /** Where the objects of a kind are served. `group` is empty for the core group. */
 export interface Resource {

@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 import { errorOfStatus, KubeError, type KubeStatus, type RequestContext } from './errors.ts';
 import { IdleDeadline } from './idle-deadline.ts';
 import { apiVersionOf, type ObjectRef } from './objects.ts';
+import { ProxyError } from './proxy.ts';
 
 export const mergePatch = 'application/merge-patch+json';
 /** JSON is YAML, and what it is sent as here is JSON. */
@@ -155,7 +156,7 @@ export class Requests {
 
   async #attempt(
     call: Call,
-    auth: Record<string, string>,
+    auth: Record<string, string | string[]>,
     signal: AbortSignal,
     { dispatcher, mayStart, open }: Way,
   ): Promise<Answer> {
@@ -292,7 +293,7 @@ function networkProblem(error: unknown): string {
     name?: unknown;
     message?: unknown;
   };
-  if (isTimeout(error)) return String(message);
+  if (isTimeout(error) || error instanceof ProxyError) return String(message);
   const inner = (cause as { code?: unknown } | undefined)?.code;
   return [inner, code, name].find((text) => typeof text === 'string' && text !== '') as string;
 }

@@ -18,7 +18,7 @@ export interface Tls {
 }
 
 /** A text that may change. */
-interface Source {
+export interface Source {
   readonly value: string;
   look(): void;
 }
@@ -40,10 +40,10 @@ export class TlsFiles {
     this.#log = by.log;
     this.#fixed = { rejectUnauthorized: !insecure, ...(serverName && { servername: serverName }) };
     this.#sources = {
-      ...(ca && { ca: source('certificate-authority', ca, certificatesOf, by) }),
+      ...(ca && { ca: source('certificate-authority-data', ca, certificatesOf, by) }),
       ...(own && {
-        cert: source('client-certificate', own.certificate, certificatesOf, by),
-        key: source('client-key', own.key, keyOf, by),
+        cert: source('client-certificate-data', own.certificate, certificatesOf, by),
+        key: source('client-key-data', own.key, keyOf, by),
       }),
     };
     this.#current = this.#read();
@@ -81,13 +81,14 @@ export function contextOf({ ca, cert, key }: Tls): SecureContext {
   return createSecureContext({ ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert, key }) });
 }
 
-function source(
+/** A text itself, or a copy of its file. Throws `InvalidConfig`, with the path, where `parse` refuses it at the start. */
+export function source(
   name: string,
   from: Material,
   parse: (text: string) => string,
   by: { clock: Clock; log: Logger },
 ): Source {
-  const subject = 'file' in from ? from.file : `${name}-data of the kubeconfig`;
+  const subject = 'file' in from ? from.file : `${name} of the kubeconfig`;
   try {
     if ('file' in from) return new FileCopy({ ...by, path: from.file, parse });
     return { value: parse(from.text), look() {} };

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { V1PolicyRule } from '@kubernetes/client-node';
 import { managedLabel } from '../../lib/api/names.ts';
 import { restartKinds } from '../../lib/api/rollout-restart.ts';
 import { restartAnnotation } from '../../lib/controllers/aws-assume-role/restart-target.ts';
+import type { Raw } from '../../lib/kube/objects.ts';
 import { holdsWhatWasIssued, openSite, type Site, type Workshop } from '../commands/support.ts';
 import { openStage } from '../controllers/aws-assume-role/support.ts';
 import { workload } from '../controllers/aws-assume-role/workloads.ts';
@@ -22,12 +24,7 @@ const USER = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
 const ECR_HOST = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';
 const leading = 'leader_election_master_status{name="rolevend-controller"}';
 
-interface Rule {
-  apiGroups: string[];
-  resources: string[];
-  resourceNames?: string[];
-  verbs: string[];
-}
+type Rule = Raw<V1PolicyRule>;
 
 describe('with exactly the rights, the arguments and the variables that the chart gives', () => {
   let shop: Workshop;
@@ -196,7 +193,10 @@ describe('with exactly the rights, the arguments and the variables that the char
     return [...new Set(lines)].sort();
   }
 
-  function linesOf(scope: string | undefined, { apiGroups, resources, resourceNames = [''], verbs }: Rule): string[] {
+  function linesOf(
+    scope: string | undefined,
+    { apiGroups = [], resources = [], resourceNames = [''], verbs }: Rule,
+  ): string[] {
     return apiGroups.flatMap((group) =>
       resources.flatMap((resource) =>
         resourceNames.flatMap((name) => verbs.map((verb) => lineOf(scope, verb, group, resource, name))),

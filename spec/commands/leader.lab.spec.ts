@@ -1,16 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Lease, LeaseSpec } from '../../lib/kube/lease-record.ts';
 import { expectSuccess } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import type { RolevendProcess } from '../support/process.ts';
 import { openSite, openWorkshop, type Site, type Workshop } from './support.ts';
 
 const leading = 'leader_election_master_status{name="rolevend-controller"}';
-
-interface Lease {
-  spec: { holderIdentity?: string; leaseTransitions?: number };
-}
 
 let shop: Workshop;
 let site: Site;
@@ -42,8 +39,8 @@ async function start(variables: Record<string, string> = {}): Promise<RolevendPr
 
 const path = () => `/apis/coordination.k8s.io/v1/namespaces/${site.ns.name}/leases/rolevend-controller`;
 
-async function lease(): Promise<Lease['spec']> {
-  return expectSuccess(await shop.plane.request<Lease>('GET', path()), path()).spec;
+async function lease(): Promise<LeaseSpec> {
+  return expectSuccess(await shop.plane.request<Lease>('GET', path()), path()).spec ?? {};
 }
 
 async function changeLease(spec: object): Promise<void> {

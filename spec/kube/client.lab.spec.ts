@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { V1Secret } from '@kubernetes/client-node';
 import { RolevendError } from '../../lib/errors.ts';
 import { KubeClient } from '../../lib/kube/client.ts';
 import { loadConnection } from '../../lib/kube/connection.ts';
@@ -12,7 +13,7 @@ import {
   isNotFound,
   isUidMismatch,
 } from '../../lib/kube/errors.ts';
-import { type KubeObject, namespaces, type Resource, refOf, secrets } from '../../lib/kube/objects.ts';
+import { type BuiltIn, type KubeObject, namespaces, type Resource, refOf, secrets } from '../../lib/kube/objects.ts';
 import { createAuthority } from '../lab/certificates.ts';
 import { startFaultProxy } from '../lab/fault-proxy.ts';
 import { type ControlPlane, startControlPlane, type TestNamespace, testNamespace } from '../lab/index.ts';
@@ -33,10 +34,7 @@ const CONNECTIONS = 64;
 /** Of nobody who gives up. */
 const { signal } = new AbortController();
 
-interface Secret extends KubeObject {
-  type?: string;
-  data?: Record<string, string>;
-}
+type Secret = BuiltIn<V1Secret>;
 interface Widget extends KubeObject {
   spec?: Record<string, unknown>;
   status?: Record<string, unknown>;
@@ -428,7 +426,7 @@ describe('a client', () => {
       return path;
     };
     const adminToken = async () =>
-      (await test.connection.headers(signal))['authorization']?.replace('Bearer ', '') as string;
+      String((await test.connection.headers(signal))['authorization']).replace('Bearer ', '');
 
     it('reads the token file once more', async () => {
       const file = join(plane.dir, `${namespace.name}.token`);

@@ -1,9 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ConnectionOptions, loadConnection } from '../../lib/kube/connection.ts';
-import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import { createLogger } from '../../lib/log.ts';
 import { createAuthority } from '../lab/certificates.ts';
 import { ManualClock } from '../support/clock.ts';
@@ -17,7 +16,7 @@ describe('a kubeconfig', () => {
   let cert: string;
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'rolevend-kubeconfig-'));
+    dir = await mkdtemp(join(tmpdir(), 'rolevend-connection-'));
     cert = (await createAuthority()).cert;
   });
 
@@ -34,171 +33,121 @@ describe('a kubeconfig', () => {
     users: [{ name: 'u', user }],
     contexts: [{ name: 'here', context: { cluster: 'c', user: 'u' } }],
   });
-  const problem = (path: string) => {
-    try {
-      readKubeconfig(path);
-      return undefined;
-    } catch (error) {
-      const { code, consequence, message } = error as { code: string; consequence: string; message: string };
-      return { code, consequence, message: message.replaceAll(dir, 'DIR') };
-    }
-  };
-  const invalid = (message: string) => ({ code: 'InvalidConfig', consequence: 'stop', message });
-  const fix = 'give --kubeconfig or KUBECONFIG the path of a kubeconfig file that can be read';
-
-  it('tells how to reach the server and how to log in', async () => {
-    const path = await write(
-      config(
-        { 'certificate-authority-data': base64('CA'), 'tls-server-name': 'inner' },
-        { 'client-certificate-data': base64('CERT'), 'client-key-data': base64('KEY'), token: 'T', as: 'somebody' },
-      ),
-    );
-    expect(readKubeconfig(path)).toEqual({
-      server: 'https://example.test:6443/base',
-      insecure: false,
-      ca: { text: 'CA' },
-      serverName: 'inner',
-      clientCertificate: { certificate: { text: 'CERT' }, key: { text: 'KEY' } },
-      token: { text: 'T' },
-      impersonate: 'somebody',
-    });
-  });
-
-  it('names files relative to its own directory', async () => {
-    const exec = {
-      apiVersion: 'client.authentication.k8s.io/v1',
-      command: './plugin',
-      args: ['-x'],
-      installHint: 'Install it.',
-    };
-    const user = { tokenFile: 'token', 'client-certificate': 'c.pem', 'client-key': '/k.pem', exec };
-    const path = await write(config({ 'certificate-authority': 'ca.pem', 'insecure-skip-tls-verify': true }, user));
-    expect(readKubeconfig(path)).toEqual({
-      server: 'https://example.test:6443/base',
-      insecure: true,
-      ca: { file: join(dir, 'ca.pem') },
-      clientCertificate: { certificate: { file: join(dir, 'c.pem') }, key: { file: '/k.pem' } },
-      token: { file: join(dir, 'token') },
-      exec: {
-        apiVersion: exec.apiVersion,
-        command: join(dir, 'plugin'),
-        args: ['-x'],
-        env: {},
-        installHint: 'Install it.',
-      },
-    });
-  });
-
-  it('tells a plugin of the cluster where the plugin asks for that', async () => {
-    await write('CA', 'ca.pem');
-    const extensions = [{ name: 'client.authentication.k8s.io/exec', extension: { audience: 'x' } }];
-    const exec = {
-      apiVersion: 'client.authentication.k8s.io/v1beta1',
-      command: 'plugin',
-      env: [{ name: 'A', value: 'b' }],
-      provideClusterInfo: true,
-    };
-    const path = await write(config({ 'certificate-authority': 'ca.pem', extensions }, { exec }));
-    expect(readKubeconfig(path).exec).toEqual({
-      apiVersion: exec.apiVersion,
-      command: 'plugin',
-      args: [],
-      env: { A: 'b' },
-      cluster: {
-        server: 'https://example.test:6443/base',
-        'certificate-authority-data': base64('CA'),
-        config: { audience: 'x' },
-      },
-    });
-  });
-
-  it('of several files takes each name from the first that has it', async () => {
-    const first = await write({ clusters: [{ name: 'c', cluster: { server: 'https://first.test' } }] }, 'first');
-    const second = await write(config({}, { token: 'second' }), 'second');
-    expect(readKubeconfig([first, second].join(delimiter))).toMatchObject({
-      server: 'https://first.test',
-      token: { text: 'second' },
-    });
-  });
-
-  it.each<[string, unknown, string]>([
-    ['is empty', '', `is empty or no kubeconfig; ${fix}`],
-    ['is no YAML', '{', `is no valid YAML; ${fix}`],
-    ['is no kubeconfig', { clusters: 1 }, ': clusters, users and contexts must be lists'],
-    [
-      'has no context',
-      { ...config({}), 'current-context': '' },
-      'has no current-context; set one with: kubectl config use-context NAME',
-    ],
-    [
-      'has not this context',
-      { ...config({}), contexts: [] },
-      'has no context named "here", which its current-context asks for',
-    ],
-    [
-      'has not this cluster',
-      { ...config({}), clusters: [] },
-      'has no cluster named "c", which its current-context asks for',
-    ],
-    ['has not this user', { ...config({}), users: [] }, 'has no user named "u", which its current-context asks for'],
-    ['has no server', config({ server: 'example' }), ": the cluster's server must be an http or https URL"],
-    [
-      'wants a proxy',
-      config({ 'proxy-url': 'http://p' }),
-      ': proxy-url is not supported; reach the API server directly',
-    ],
-    [
-      'wants OIDC without a plugin',
-      config({}, { 'auth-provider': { name: 'oidc' } }),
-      ': auth-provider is not supported; use an exec plugin instead, such as kubelogin for OIDC',
-    ],
-    ['has a plugin without command', config({}, { exec: {} }), ': the exec plugin has no command'],
-    [
-      'has a plugin of an unknown version',
-      config({}, { exec: { command: 'x', apiVersion: 'client.authentication.k8s.io/v1alpha1' } }),
-      ': exec plugins must use client.authentication.k8s.io/v1 or v1beta1',
-    ],
-    [
-      'has a plugin that needs a terminal',
-      config({}, { exec: { command: 'x', apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'Always' } }),
-      ': the exec plugin x needs a terminal',
-    ],
-  ])('that %s is refused with the path and the fix', async (_, content, message) => {
-    const path = await write(content);
-    expect(problem(path)).toEqual(invalid(`kubeconfig DIR/config${message.startsWith(':') ? '' : ' '}${message}`));
-  });
-
-  it('that is missing is refused with the path and the fix', () => {
-    expect(problem(join(dir, 'missing'))).toEqual(invalid(`kubeconfig DIR/missing cannot be read (ENOENT); ${fix}`));
-  });
-
-  it('of several files may be missing, but not every one', async () => {
-    const [a, b] = [join(dir, 'absent-a'), join(dir, 'absent-b')];
-    const path = await write(config({}, { token: 'T' }));
-    expect(readKubeconfig([a, path, b].join(delimiter))).toEqual(readKubeconfig(path));
-    const all = ['DIR/absent-a', 'DIR/absent-b'].join(delimiter);
-    expect(problem([a, b].join(delimiter))).toEqual(invalid(`kubeconfig ${all} cannot be read (ENOENT); ${fix}`));
-  });
 
   describe('as a connection', () => {
     const load = (options: Partial<ConnectionOptions>, clock = new ManualClock()) =>
       loadConnection({ clock, log: createLogger({ destination: { write: () => undefined } }), ...options });
 
-    it('reads files anew after a minute, and keeps what it has while one is missing', async () => {
+    it('reads files anew within seconds, and keeps what it has while one is missing', async () => {
       const clock = new ManualClock();
       const tokenFile = await write('first\n', 'token');
       const caFile = await write(cert, 'ca.crt');
       const connection = load({ inCluster: { host: 'fd00::1', port: '443', tokenFile, caFile } }, clock);
       const seen = [connection.server, (await connection.headers(signal))['authorization']];
       await write('second', 'token');
-      await clock.advance(59_000);
+      await clock.advance(4_999);
       seen.push((await connection.headers(signal))['authorization']);
-      await clock.advance(1_000);
+      await clock.advance(1);
       seen.push((await connection.headers(signal))['authorization']);
       await rm(tokenFile);
-      await clock.advance(60_000);
+      await clock.advance(5_000);
       seen.push((await connection.headers(signal))['authorization']);
       expect(seen).toEqual(['https://[fd00::1]:443', 'Bearer first', 'Bearer first', 'Bearer second', 'Bearer second']);
+      await connection.close();
+    });
+
+    it.each([
+      ['empty', ''],
+      ['blank', ' \n'],
+      ['half-written', 'eyJhbGciOiJSUzI1NiIsImtpZCI6IiJ9.eyJpc3Mi'],
+      ['garbage', 'two\nlines'],
+    ])('keeps the old token while the file is %s, and reads it again within seconds', async (_, content) => {
+      const clock = new ManualClock();
+      const tokenFile = await write('first', 'token');
+      const kubeconfig = await write(config({}, { tokenFile }));
+      const connection = load({ kubeconfig }, clock);
+      const seen: unknown[] = [];
+      const look = async () => seen.push((await connection.headers(signal))['authorization']);
+      await write(content, 'token');
+      await clock.advance(5_000);
+      await look();
+      await connection.refreshAuth(signal);
+      await look();
+      await write('second', 'token');
+      await clock.advance(4_999);
+      await look();
+      await clock.advance(1);
+      await look();
+      expect(seen).toEqual(['Bearer first', 'Bearer first', 'Bearer first', 'Bearer second']);
+      await connection.close();
+    });
+
+    it.each([
+      ['is empty', ''],
+      ['holds only a part of a token', 'eyJhbGci'],
+      ['holds blanks or other characters that no token has', 'a b'],
+    ])('is refused where the token file %s, with its path', async (problem, content) => {
+      const tokenFile = await write(content, 'token');
+      const kubeconfig = await write(config({}, { tokenFile }));
+      const message = `${tokenFile}, which the connection to the API server needs, ${problem}`;
+      expect(() => load({ kubeconfig })).toThrow(message);
+      expect(() => load({ inCluster: { host: 'localhost', port: '443', tokenFile } })).toThrow(message);
+    });
+
+    it('follows the kubeconfig itself, but never to another server', async () => {
+      const clock = new ManualClock();
+      const lines: Record<string, unknown>[] = [];
+      const log = createLogger({ destination: { write: (line) => lines.push(JSON.parse(line)) } });
+      const kubeconfig = await write(config({}, { token: 'first' }));
+      const connection = load({ kubeconfig, log }, clock);
+      const seen: unknown[] = [];
+      const later = async (ms: number, content: unknown) => {
+        await write(content);
+        await clock.advance(ms);
+        seen.push(await connection.headers(signal));
+      };
+      const whole = JSON.stringify(config({}, { token: 'third' }));
+      await later(59_999, config({}, { token: 'second', as: 'other' }));
+      await later(1, config({}, { token: 'second', as: 'other' }));
+      await later(60_000, '');
+      await later(5_000, whole.slice(0, whole.indexOf('users')));
+      await later(5_000, config({ server: 'https://elsewhere.test' }, { token: 'stolen' }));
+      await later(5_000, whole);
+      const second = { authorization: 'Bearer second', 'impersonate-user': 'other' };
+      expect(seen).toEqual([
+        { authorization: 'Bearer first' },
+        second,
+        second,
+        second,
+        second,
+        { authorization: 'Bearer third' },
+      ]);
+      expect(lines.map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+        'info kubeconfig has changed',
+        'warn kubeconfig not readable, going on with what it said before',
+        'info kubeconfig has changed',
+        'info kubeconfig readable again',
+      ]);
+      await connection.close();
+    });
+
+    it('reads the kubeconfig again as soon as its login was refused', async () => {
+      const kubeconfig = await write(config({}, { token: 'first' }));
+      const connection = load({ kubeconfig });
+      await write(config({}, { token: 'second' }));
+      await connection.refreshAuth(signal);
+      expect(await connection.headers(signal)).toEqual({ authorization: 'Bearer second' });
+      await connection.close();
+    });
+
+    it('uses new connections for another proxy', async () => {
+      const kubeconfig = await write(config({ 'proxy-url': 'http://one.test:3128' }));
+      const connection = load({ kubeconfig });
+      const way = connection.dispatcher('request');
+      await write(config({ 'proxy-url': 'http://two.test:3128' }));
+      await connection.refreshAuth(signal);
+      await connection.headers(signal);
+      expect(connection.dispatcher('request')).not.toBe(way);
       await connection.close();
     });
 
@@ -237,10 +186,14 @@ describe('a kubeconfig', () => {
     });
 
     it('sends a user and password, and whom to act as', async () => {
-      const connection = load({ kubeconfig: await write(config({}, { username: 'u', password: 'p', as: 'other' })) });
+      const as = { as: 'other', 'as-uid': '7', 'as-groups': ['a', 'b'], 'as-user-extra': { 'a/b%': ['ä'] } };
+      const connection = load({ kubeconfig: await write(config({}, { username: 'u', password: 'p', ...as })) });
       expect(await connection.headers(signal)).toEqual({
         authorization: `Basic ${base64('u:p')}`,
         'impersonate-user': 'other',
+        'impersonate-uid': '7',
+        'impersonate-group': ['a', 'b'],
+        'impersonate-extra-a%2Fb%25': ['\u00c3\u00a4'],
       });
       await connection.close();
     });

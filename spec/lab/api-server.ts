@@ -26,6 +26,15 @@ export interface ApiServerOptions {
   directory: string;
   port: number;
   audit: boolean;
+  oidc?: OidcIssuer | undefined;
+}
+
+/** An OpenID Connect provider whose id-tokens the server takes: the name is their `email`, the groups their `groups`. */
+export interface OidcIssuer {
+  issuer: string;
+  clientId: string;
+  /** PEM file of the authority that signed the provider's certificate. */
+  caFile: string;
 }
 
 /**
@@ -66,6 +75,7 @@ export function startApiServer(options: ApiServerOptions): GuardedProcess {
     // No Endpoints for the `kubernetes` Service: they may not name loopback addresses.
     'endpoint-reconciler-type': 'none',
     ...(options.audit ? auditFlags : {}),
+    ...(options.oidc ? oidcFlags(options.oidc) : {}),
   };
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   return startGuarded({
@@ -82,6 +92,16 @@ const auditFlags = {
   'audit-log-path': AUDIT_LOG,
   'audit-log-mode': 'blocking',
 };
+
+function oidcFlags({ issuer, clientId, caFile }: OidcIssuer) {
+  return {
+    'oidc-issuer-url': issuer,
+    'oidc-client-id': clientId,
+    'oidc-ca-file': caFile,
+    'oidc-username-claim': 'email',
+    'oidc-groups-claim': 'groups',
+  };
+}
 
 async function write(directory: string, name: string, content: string | Buffer): Promise<void> {
   await writeFile(join(directory, name), content, { mode: 0o600 });

@@ -1,6 +1,8 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Issued } from './certificates.ts';
 
 /** A forward proxy that carries TLS connections (HTTP CONNECT), as it stands between many a cluster and AWS. */
 export interface ConnectProxy {
@@ -16,13 +18,16 @@ export interface ConnectProxyOptions {
   port: number;
   /** `user:password` that it asks for. Default: it asks nobody. */
   login?: string;
+  /** Speaks TLS with its clients, with this certificate. */
+  tls?: Issued;
 }
 
 /** Starts one on a free port of 127.0.0.1. */
-export async function startConnectProxy({ port, login }: ConnectProxyOptions): Promise<ConnectProxy> {
+export async function startConnectProxy({ port, login, tls }: ConnectProxyOptions): Promise<ConnectProxy> {
   const targets: string[] = [];
   const open = new Set<Duplex>();
-  const server = createServer((_, response) => response.writeHead(405).end());
+  const refuse = (_: IncomingMessage, response: ServerResponse) => void response.writeHead(405).end();
+  const server = tls ? createTlsServer(tls, refuse) : createServer(refuse);
   server.on('connect', (request: IncomingMessage, client: Duplex, head: Buffer) => {
     targets.push(request.url ?? '');
     open.add(client);
@@ -40,7 +45,7 @@ export async function startConnectProxy({ port, login }: ConnectProxyOptions): P
   const address = server.address();
   const own = typeof address === 'object' && address !== null ? address.port : 0;
   return {
-    url: `http://${login === undefined ? '' : `${login}@`}127.0.0.1:${own}`,
+    url: `http${tls ? 's' : ''}://${login === undefined ? '' : `${login}@`}127.0.0.1:${own}`,
     targets,
     stop: () =>
       new Promise((resolve) => {

@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../lib/clock.ts';
 import { HANG_LIMIT_MS } from '../support/eventually.ts';
-import { type ApiServerOptions, CERTIFICATE, CERTIFICATE_KEY, prepareApiServer, startApiServer } from './api-server.ts';
+import {
+  type ApiServerOptions,
+  CERTIFICATE,
+  CERTIFICATE_KEY,
+  type OidcIssuer,
+  prepareApiServer,
+  startApiServer,
+} from './api-server.ts';
 import { type AttachedControlPlane, attach, type ControlPlaneDescription } from './attach.ts';
 import { startControllerManager } from './controller-manager.ts';
 import { compactEtcd, startEtcd } from './etcd.ts';
@@ -28,6 +35,8 @@ export interface ControlPlaneOptions {
   controllerManager?: boolean;
   /** More of its controllers, by their names. Default: none. */
   moreControllers?: readonly string[];
+  /** Take the id-tokens of this provider, default none. */
+  oidc?: OidcIssuer;
 }
 
 /** A running etcd, kube-apiserver and kube-controller-manager of our own. */
@@ -143,7 +152,7 @@ class RunningParts {
     const program = this.#installed.programs['kube-apiserver'];
     for (let attempt = 1; ; attempt += 1) {
       const port = await freePort();
-      this.#apiServer = { program, directory, port, audit: this.#options.audit ?? false };
+      this.#apiServer = { program, directory, port, audit: this.#options.audit ?? false, oidc: this.#options.oidc };
       if (await this.#apiServerReady(this.#apiServer)) return port;
       if (attempt === ATTEMPTS) throw new Error(`no free port for the API server in ${ATTEMPTS} attempts`);
     }

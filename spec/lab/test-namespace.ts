@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import type { KubeEvent } from '../../lib/kube/events.ts';
 import { type AttachedControlPlane, expectSuccess } from './attach.ts';
 import type { Outcome } from './install/run.ts';
 import { type AppliedObject, applyObject, pathOf } from './resources.ts';
 
 /** The fields of an Event that tests look at. */
-export interface NamespaceEvent {
-  type: string;
-  reason: string;
-  message: string;
-  firstTimestamp: string;
-}
+export type NamespaceEvent = Pick<Required<KubeEvent>, 'type' | 'reason' | 'message' | 'firstTimestamp'>;
 
 /** A namespace that one test has for itself. */
 export interface TestNamespace {

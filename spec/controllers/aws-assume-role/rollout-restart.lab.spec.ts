@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { V1Deployment } from '@kubernetes/client-node';
 import type { RestartTarget } from '../../../lib/api/rollout-restart.ts';
-import type { KubeObject } from '../../../lib/kube/objects.ts';
+import type { BuiltIn } from '../../../lib/kube/objects.ts';
 import { run } from '../../lab/install/run.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startOperator } from '../../support/operator.ts';
@@ -16,9 +17,8 @@ const MINUTE = 60_000;
 const REQUESTS_MS = 31_000;
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 
-interface Workload extends KubeObject {
-  spec: { template: { metadata: { annotations?: Record<string, string> } } };
-}
+/** What the three have in common. */
+type Workload = BuiltIn<V1Deployment>;
 
 let stage: TimeStage;
 let scene: Scene;
@@ -46,7 +46,7 @@ async function serve(name: string, targets: RestartTarget[], missing: RestartTar
 async function state({ kind, name }: RestartTarget) {
   const { stdout } = await scene.ns.kubectl('get', kind, name, '--output', 'json');
   const { metadata, spec } = JSON.parse(stdout) as Workload;
-  return { restarts: (metadata.generation ?? 0) - 1, annotations: spec.template.metadata.annotations };
+  return { restarts: (metadata.generation ?? 0) - 1, annotations: spec?.template.metadata?.annotations };
 }
 
 const restartsOf = async (one: RestartTarget) => (await state(one)).restarts;

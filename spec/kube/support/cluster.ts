@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { V1ConfigMap } from '@kubernetes/client-node';
 import { parse, stringify } from 'yaml';
 import { type Clock, systemClock } from '../../../lib/clock.ts';
 import { type ClientOptions, KubeClient } from '../../../lib/kube/client.ts';
 import { type Connection, loadConnection } from '../../../lib/kube/connection.ts';
-import type { KubeObject, Resource } from '../../../lib/kube/objects.ts';
+import type { BuiltIn, KubeObject, Resource } from '../../../lib/kube/objects.ts';
 import { createLogger, type Logger } from '../../../lib/log.ts';
 import { createMetrics, type Metrics } from '../../../lib/metrics.ts';
 import type { AttachedControlPlane } from '../../lab/index.ts';
 
-export interface ConfigMap extends KubeObject {
-  data?: Record<string, string>;
-}
+export type ConfigMap = BuiltIn<V1ConfigMap>;
 
 export const configMaps: Resource = {
   group: '',
