@@ -39,7 +39,7 @@ describe('make demo', () => {
     expect(rows.map(([, secret, revision]) => `${secret} ${revision}`)).toEqual(
       expect.arrayContaining(['reports-aws 2', 'reports-aws 3', 'backup-aws 2', 'backup-aws 3', 'registry-pull 3']),
     );
-    for (const [, , , left] of rows) expect(Number(left)).toBeGreaterThan(3);
+    for (const [, , , left] of rows) expect(Number(left)).toBeGreaterThan(0);
     expect(output).not.toMatch(/[A-Za-z0-9/+=]{40}/);
     expect(output).not.toContain('\u001b');
     expect(await readdir(directory.path)).toEqual([]);

@@ -8,7 +8,7 @@ import type { SecretWatch } from './demo/watch.ts';
 import { MissingPrerequisite } from './install.ts';
 
 /** How long a session and a registry token live. */
-const SESSION_SECONDS = 9;
+const SESSION_SECONDS = 12;
 
 const screen = new Screen();
 const endings: Endings = [];

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Agent, type Dispatcher, request } from 'undici';
 import { systemClock } from '../../lib/clock.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, HANG_LIMIT_MS } from '../support/eventually.ts';
 import { type FaultProxy, type FaultRule, type KubeFault, kubeFaults, startFaultProxy } from './fault-proxy.ts';
 import {
   type AttachedControlPlane,
@@ -12,7 +12,7 @@ import {
 } from './index.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 
-/** A caller that waits so long for an answer, in milliseconds, gives up. */
+/** A caller gives up after so many milliseconds where no answer is to come. */
 const PATIENCE_MS = 400;
 
 type Method = 'GET' | 'POST' | 'DELETE';
@@ -58,8 +58,13 @@ describe('the fault proxy', () => {
     return items.map(({ metadata }) => metadata.name).filter((name) => name !== 'kube-root-ca.crt');
   };
   /** What the caller gets: a status, `silence` or the code of a network error; and whether the API server acted. */
-  const outcome = async (method: Method, target: string, body?: object): Promise<number | string> => {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+  const outcome = async (
+    method: Method,
+    target: string,
+    body?: object,
+    patienceMs = HANG_LIMIT_MS,
+  ): Promise<number | string> => {
+    const signal = AbortSignal.timeout(patienceMs);
     try {
       const { statusCode, body: answer } = await send(method, target, body, signal);
       await answer.text();
@@ -101,8 +106,9 @@ describe('the fault proxy', () => {
     const kills: KubeFault[] = [];
     arm(fault, { kill: async () => kills.push(fault) });
     const found = [];
-    for (const name of ['one', 'two', 'three'].slice(0, outcomes.length)) {
-      found.push(await outcome('POST', path, { metadata: { name } }));
+    for (const [at, expected] of outcomes.entries()) {
+      const metadata = { name: ['one', 'two', 'three'][at] };
+      found.push(await outcome('POST', path, { metadata }, expected === 'silence' ? PATIENCE_MS : HANG_LIMIT_MS));
     }
     await eventually('the kill', () => kills.length === (fault.startsWith('kill') ? 1 : 0));
     expect({ found, made: await names() }).toEqual({ found: outcomes, made });

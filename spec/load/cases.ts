@@ -49,8 +49,9 @@ export function loadTests({ progress = () => {}, ...sizes }: Sizes): void {
       expect(result.callsPerObject).toBeLessThan(1.5);
       // The longest back-off, and as long as the rate takes.
       expect(result.recoveredMs).toBeLessThan(300_000 + (1000 * objects) / stsQps);
-      expect(result.mostCallsInASecond).toBeLessThanOrEqual(stsBurst + stsQps + 1);
-      expect(result.mostCallsInTenSeconds).toBeLessThanOrEqual(stsBurst + 10 * stsQps + 1);
+      // Those of one second more, since what was sent in a second may come in the next one.
+      expect(result.mostCallsInASecond).toBeLessThanOrEqual(stsBurst + 2 * stsQps + 1);
+      expect(result.mostCallsInTenSeconds).toBeLessThanOrEqual(stsBurst + 11 * stsQps + 1);
     });
 
     if (sizes.noisy !== undefined) noisyTest(sizes.noisy, progress);

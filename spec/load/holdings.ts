@@ -5,6 +5,11 @@ import type { Figures } from './messages.ts';
 /** Node's names of connections. */
 const SOCKETS = ['TCPSocketWrap', 'TLSWrap'];
 
+/** Collections that free nothing more, one after the other, and how many there are at most. */
+const QUIET_TURNS = 5;
+const MOST_TURNS = 100;
+const NOTHING_BYTES = 16 * 1024;
+
 const signals = new Map<WeakRef<AbortSignal>, undefined>();
 const known = new WeakSet<AbortSignal>();
 const warnings: string[] = [];
@@ -25,11 +30,7 @@ export function watchHoldings(): void {
 /** What this process holds besides the given number of timers. Needs `node --expose-gc`. */
 export async function holdings(timers: number): Promise<Figures> {
   if (globalThis.gc === undefined) throw new Error('start node with --expose-gc');
-  // What one collection finalizes the next one frees.
-  for (let turn = 0; turn < 4; turn += 1) {
-    globalThis.gc();
-    await sleep(systemClock, 5);
-  }
+  await collect(globalThis.gc);
   const resources = process.getActiveResourcesInfo();
   const { heapUsed, rss } = process.memoryUsage();
   return {
@@ -41,6 +42,19 @@ export async function holdings(timers: number): Promise<Figures> {
     listeners: listeners(),
     warnings,
   };
+}
+
+/** Collects until nothing more is freed: what one turn finalizes the next one frees, and answers may still be on their way. */
+async function collect(gc: () => void): Promise<void> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let [turn, quiet] = [0, 0]; turn < MOST_TURNS && quiet < QUIET_TURNS; turn += 1) {
+    gc();
+    await sleep(systemClock, 10);
+    const { heapUsed } = process.memoryUsage();
+    quiet = heapUsed < least - NOTHING_BYTES ? 0 : quiet + 1;
+    least = Math.min(least, heapUsed);
+  }
+  gc();
 }
 
 function listeners(): number {

@@ -16,8 +16,8 @@ import {
 import { conditionsOf, messageOf, openTimeScene, openTimeStage, settled } from './probes.ts';
 import { tripleOf } from './support.ts';
 
-/** Long enough for all objects to be served before the first refresh, 30 % of it after the issue. */
-const LIFE_SECONDS = 6;
+/** In seconds. That of the object which is suspended lasts until that is seen. */
+const LIVES = { kept: 6, map: 6, ecr: 6, paused: 12 };
 const REGISTRY = '111122223333.dkr.ecr.eu-central-1.amazonaws.com';
 const NO_AUTHS = '{"auths":{}}';
 const granted = { Granted: 'True/Granted' };
@@ -31,18 +31,26 @@ describe('onExpiry', () => {
   beforeAll(async () => {
     app = await openApp();
     const { scene, stage } = app;
-    stage.aws.gateway.sessionSeconds(LIFE_SECONDS);
-    stage.aws.gateway.ecrTokenSeconds(LIFE_SECONDS);
-    recording = await recordSecrets(stage, scene);
+    const { aws, keys } = stage;
+    // Each gets one session, however slow the machine is.
+    for (const [role, seconds] of Object.entries(LIVES)) {
+      await aws.createRole(role, { trust: trustPrincipals(keys.arn), policies: ['ecr:GetAuthorizationToken'] });
+      aws.gateway.sessionSeconds(seconds, { role });
+      aws.gateway.fail({ action: 'AssumeRole', role, with: 'none', times: 1 });
+      aws.gateway.fail({ action: 'AssumeRole', role, with: '5xx' });
+    }
+    aws.gateway.ecrTokenSeconds(LIVES.ecr);
+    const seen = await recordSecrets(stage, scene);
+    recording = seen;
     const ecr = { secretType: 'EcrDockerConfigJson', ecrRepositoryUrl: REGISTRY } as const;
-    await scene.apply('kept', {});
-    await scene.apply('map', { onExpiry: 'Scrub' });
-    await scene.apply('ecr', { onExpiry: 'Scrub', ...ecr });
-    await scene.apply('paused', { onExpiry: 'Scrub' });
-    for (const name of ['kept', 'map', 'ecr', 'paused']) await scene.ready(name);
+    await scene.apply('paused', { roleName: 'paused', onExpiry: 'Scrub' });
+    await scene.apply('kept', { roleName: 'kept' });
+    await scene.apply('map', { roleName: 'map', onExpiry: 'Scrub' });
+    await scene.apply('ecr', { roleName: 'ecr', onExpiry: 'Scrub', ...ecr });
+    await eventually('the Secret of the one that is to be suspended', () => seen.of('paused').length > 0);
     await patch(scene, 'aar/paused', { spec: { suspend: true } });
     await scene.condition('paused', 'Suspended', 'True');
-    stage.aws.gateway.fail({ action: 'AssumeRole', with: '5xx' });
+    await eventually('a Secret of each', () => Object.keys(LIVES).every((name) => seen.of(name).length > 0));
   });
 
   afterAll(async () => {
