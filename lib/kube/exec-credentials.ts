@@ -2,12 +2,12 @@ import type { Clock } from '../clock.ts';
 import { parseTime } from '../clock.ts';
 import { RolevendError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { Slots } from '../net/slots.ts';
 import { type ProcessResult, runProcess } from './exec-process.ts';
 import type { KeyPair } from './key-pair.ts';
 import { keyPairProblem } from './key-pair.ts';
 import type { ExecConfig } from './kubeconfig.ts';
 import { Renewal } from './renewal.ts';
-import { Slots } from './slots.ts';
 import { isToken } from './token.ts';
 
 /** What a credential plugin gave. */
@@ -28,7 +28,7 @@ export interface ExecOptions {
 }
 
 /** Plugins are whole programs: of those of all connections only so many run at once. */
-const pluginsOfProcess = new Slots(4);
+const pluginsOfProcess = new Slots({ inAll: 4, inGroup: 4 });
 
 /** The credential of a plugin. The known one serves until its end; a new run goes ahead of that, or when it was refused. */
 export class ExecCredentials {
@@ -38,12 +38,7 @@ export class ExecCredentials {
   /** @param slots who share them; default: all of the process */
   constructor(options: ExecOptions & { log: Logger; random?: () => number }, slots: Slots = pluginsOfProcess) {
     const { signal } = this.#ended;
-    const fetch = () =>
-      slots.run(() => {
-        // It may have waited for its turn.
-        signal.throwIfAborted();
-        return runPlugin(options, signal);
-      });
+    const fetch = () => slots.run(options.exec.command, signal, () => runPlugin(options, signal));
     const { clock, log, random } = options;
     this.#renewal = new Renewal({ fetch, clock, log, name: options.exec.command, ...(random && { random }) });
   }

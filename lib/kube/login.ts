@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { ExecCredentials } from './exec-credentials.ts';
@@ -31,16 +32,18 @@ export interface LoginOptions {
   log: Logger;
   /** What credential plugins start with, and the proxies on the way to an OpenID Connect provider. Default: empty. */
   environment?: Readonly<Record<string, string | undefined>>;
+  /** Looks up the names of an OpenID Connect provider and its proxy. Default: `getaddrinfo`. */
+  lookup?: LookupFunction | undefined;
 }
 
 /** The login that a configuration asks for. Throws `InvalidConfig` where a token cannot be read. */
 export function openLogin({ token, basic, exec, oidc }: ClusterConfig, options: LoginOptions): Login {
   if (token) return new TokenLogin(source('token', token, tokenIn, options));
   if (basic) return always(`Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString('base64')}`);
-  const { clock, log, environment = {} } = options;
+  const { clock, log, environment = {}, lookup } = options;
   if (exec) return new PluginLogin(new ExecCredentials({ exec, clock, log, environment }));
   if (!oidc) return always(undefined);
-  const tokens = new IdTokens({ config: oidc, clock, environment });
+  const tokens = new IdTokens({ config: oidc, clock, environment, lookup });
   return new OidcLogin(new Renewal({ fetch: () => tokens.next(), clock, log, name: oidc.issuer }));
 }
 

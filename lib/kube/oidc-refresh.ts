@@ -10,7 +10,7 @@ import {
 } from 'openid-client';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { withDeadline } from '../clock.ts';
-import { exchange } from '../exchange.ts';
+import { exchange, TooLarge } from '../exchange.ts';
 import { lastLine } from './exec-process.ts';
 import type { OidcConfig } from './kubeconfig.ts';
 import { readMaterial } from './material.ts';
@@ -20,6 +20,8 @@ import { oidcFailed } from './oidc-error.ts';
 /** For both requests together. */
 const timeoutMs = 20_000;
 const connectTimeoutMs = 5_000;
+/** Most bytes of an answer: a provider's description of itself and a token have some thousand. */
+const mostAnswerBytes = 262_144;
 
 /**
  * Gets an id-token for a refresh token (OpenID Connect Core 1.0, section 12), and a new refresh token where the provider
@@ -30,8 +32,9 @@ export async function refresh({
   refreshToken,
   clock,
   environment,
+  lookup,
 }: OidcOptions & { refreshToken: string }): Promise<{ idToken: string; refreshToken: string | undefined }> {
-  const dispatcher = dispatcherFor(config, environment);
+  const dispatcher = dispatcherFor(config, environment, lookup);
   try {
     const tokens = await withDeadline(clock, timeoutMs, undefined, async (signal) => {
       return await refreshTokenGrant(await configure(config, fetchOver(dispatcher, signal)), refreshToken);
@@ -63,12 +66,20 @@ async function configure({ issuer, clientId, clientSecret }: OidcConfig, fetch: 
   return Object.assign(new Configuration(server, clientId, clientSecret, way), options);
 }
 
-function dispatcherFor({ ca }: OidcConfig, environment: OidcOptions['environment']): Dispatcher {
-  const connect = { timeout: connectTimeoutMs, allowH2: false, ...(ca && { ca: readMaterial(ca) }) };
+function dispatcherFor(
+  { ca }: OidcConfig,
+  environment: OidcOptions['environment'],
+  lookup: OidcOptions['lookup'],
+): Dispatcher {
+  const way = { timeout: connectTimeoutMs, allowH2: false, ...(lookup && { lookup }) };
+  const connect = { ...way, ...(ca && { ca: readMaterial(ca) }) };
   const of = (name: string) => environment[name] || environment[name.toUpperCase()] || '';
   const [httpsProxy, noProxy] = [of('https_proxy'), of('no_proxy')];
   if (httpsProxy === '') return new Agent({ allowH2: false, connect });
-  return new EnvHttpProxyAgent({ httpProxy: '', httpsProxy, noProxy, allowH2: false, connect, requestTls: connect });
+  return new EnvHttpProxyAgent({
+    ...{ httpProxy: '', httpsProxy, noProxy, allowH2: false, connect, requestTls: connect },
+    proxyTls: way,
+  });
 }
 
 function fetchOver(dispatcher: Dispatcher, signal: AbortSignal): Fetch {
@@ -81,7 +92,7 @@ function fetchOver(dispatcher: Dispatcher, signal: AbortSignal): Fetch {
       headers,
       body: body === undefined || body === null ? null : String(body),
     };
-    const answer = await exchange(dispatcher, request, signal);
+    const answer = await exchange(dispatcher, request, signal, { mostBytes: () => mostAnswerBytes });
     const given = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as [string, string]);
     return new Response(answer.text(), { status: answer.statusCode, headers: given });
   };
@@ -103,6 +114,7 @@ function problemOf(error: unknown): string {
     return `the provider refused the refresh-token (${why.join(', ')})`;
   }
   for (let at = error as Caused | undefined; typeof at === 'object' && at !== null; at = at.cause) {
+    if (at instanceof TooLarge) return 'the provider answered more than any does';
     if (at instanceof Response) return `the provider answered with HTTP ${at.status}`;
     if (at.name === 'TimeoutError') return `the provider gave no answer within ${timeoutMs} ms`;
     if (typeof at.code === 'string' && !at.code.startsWith('OAUTH_'))

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { OidcConfig } from './kubeconfig.ts';
 import { oidcFailed } from './oidc-error.ts';
@@ -14,6 +15,8 @@ export interface OidcOptions {
   clock: Clock;
   /** For the proxy on the way to the provider (`HTTPS_PROXY`, `NO_PROXY`), as kubectl does. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** Default: `getaddrinfo`. */
+  lookup?: LookupFunction | undefined;
 }
 
 /**
@@ -35,7 +38,7 @@ export class IdTokens {
 
   /** The next id-token. Throws `OidcLoginFailed`. */
   async next(): Promise<IdToken> {
-    const { config, clock, environment } = this.#options;
+    const { config, clock, environment, lookup } = this.#options;
     const given = this.#given;
     this.#given = undefined;
     if (given !== undefined && (given.expiresAt ?? 0) > clock.now()) return given;
@@ -45,7 +48,13 @@ export class IdTokens {
         'the id-token of the kubeconfig has ended or was refused, and it has no refresh-token',
       );
     const { refresh } = await import('./oidc-refresh.ts');
-    const { idToken, refreshToken } = await refresh({ config, refreshToken: this.#refreshToken, clock, environment });
+    const { idToken, refreshToken } = await refresh({
+      config,
+      refreshToken: this.#refreshToken,
+      clock,
+      environment,
+      lookup,
+    });
     this.#refreshToken = refreshToken ?? this.#refreshToken;
     return withExpiry(idToken);
   }

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { systemClock } from '../../lib/clock.ts';
 import { ExecCredentials, type ExecOptions, runPlugin } from '../../lib/kube/exec-credentials.ts';
 import type { ExecConfig } from '../../lib/kube/kubeconfig.ts';
-import { Slots } from '../../lib/kube/slots.ts';
 import { createLogger } from '../../lib/log.ts';
+import { Slots } from '../../lib/net/slots.ts';
 import { createAuthority, type Issued } from '../lab/certificates.ts';
 import { groupIsGone } from '../lab/processes.ts';
 import { ManualClock } from '../support/clock.ts';
@@ -197,7 +197,7 @@ describe('a credential plugin', () => {
     const exec = await plugin(
       `if (run > 1) setInterval(() => {}, 1000); else answer({ token: 'old', expirationTimestamp: '2026-01-01T01:00:00Z' })`,
     );
-    const credentials = new ExecCredentials({ exec, clock, environment: {}, log }, new Slots(1));
+    const credentials = new ExecCredentials({ exec, clock, environment: {}, log }, new Slots({ inAll: 1, inGroup: 1 }));
     await credentials.current();
     await clock.advance(3_590_000);
     expect(await credentials.current()).toEqual({ token: 'old', expiresAt: startMs + 3_600_000 });

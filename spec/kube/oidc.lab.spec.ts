@@ -1,7 +1,9 @@
+import { lookup as lookUp } from 'node:dns';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { LookupFunction } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../lib/clock.ts';
 import type { OidcConfig } from '../../lib/kube/kubeconfig.ts';
 import { namespaces } from '../../lib/kube/objects.ts';
@@ -13,8 +15,6 @@ import { readKubeconfig } from '../lab/kubeconfig.ts';
 import { type OidcProvider, type OidcProviderOptions, startOidcProvider } from '../lab/oidc-provider.ts';
 import { eventually } from '../support/eventually.ts';
 import { clientFor } from './support/cluster.ts';
-
-jest.setTimeout(60_000);
 
 const clientId = 'kubernetes';
 
@@ -153,6 +153,17 @@ describe('a login at an OpenID Connect provider', () => {
     expect([...new Set(proxy.targets)]).toEqual([new URL(provider.issuer).host]);
   });
 
+  it('looks names up as all connections of the process do', async () => {
+    const names: string[] = [];
+    const lookup: LookupFunction = (host, options, callback) => {
+      names.push(host);
+      lookUp(host, options, callback);
+    };
+    const config = { issuer: provider.issuer, clientId, refreshToken: provider.refreshToken, ca: { text: ca } };
+    await new IdTokens({ config, clock: systemClock, environment: {}, lookup }).next();
+    expect([...new Set(names)]).toEqual(['localhost']);
+  });
+
   it('that fails tells why, and nothing of its tokens', async () => {
     const strict = await start();
     const problems = [await failure(tokensOf(strict, { refreshToken: 'hunter2' }))];
@@ -161,6 +172,8 @@ describe('a login at an OpenID Connect provider', () => {
     strict.behave({ refusal: { status: 503, body: '<html>hunter2</html>' } });
     problems.push(await failure(tokensOf(strict)));
     strict.behave({ refusal: { status: 200, body: 'hunter2' } });
+    problems.push(await failure(tokensOf(strict)));
+    strict.behave({ refusal: { status: 200, body: 'hunter2'.repeat(50_000) } });
     problems.push(await failure(tokensOf(strict)));
     problems.push(await failure(tokensOf(strict, { ca: { text: (await createAuthority()).cert } })));
     await strict.stop();
@@ -173,6 +186,7 @@ describe('a login at an OpenID Connect provider', () => {
       failed('the provider gave none for the refresh-token'),
       failed('the provider answered with HTTP 503'),
       failed("the provider's answer cannot be used (OAUTH_PARSE_ERROR)"),
+      failed('the provider answered more than any does'),
       failed('the provider cannot be reached (CERT_SIGNATURE_FAILURE)'),
       failed('the provider cannot be reached (ECONNREFUSED)'),
       failed('the id-token of the kubeconfig has ended or was refused, and it has no refresh-token'),
