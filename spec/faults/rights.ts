@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
+import { DEFAULT_LEASE_NAME } from '../../lib/config.ts';
 import { type AttachedControlPlane, expectSuccess, KubeApi } from '../lab/index.ts';
 import { run } from '../lab/install/run.ts';
 import { eventually } from '../support/eventually.ts';
@@ -8,6 +9,8 @@ import { eventually } from '../support/eventually.ts';
 const chart = fileURLToPath(new URL('../../chart', import.meta.url));
 /** Release, namespace and all names that follow from them; replaced by those of a plan. */
 const PLACEHOLDER = 'rolevend-of-a-plan';
+/** In place of that of the release, which nobody creates before a term has passed: each plan would wait for it. */
+const LEASE = DEFAULT_LEASE_NAME;
 
 const paths: Readonly<Record<string, (namespace: string) => string>> = {
   ServiceAccount: (namespace) => `/api/v1/namespaces/${namespace}/serviceaccounts`,
@@ -39,7 +42,8 @@ export class ChartRights {
     const { code, stdout, stderr } = await run([helmPath, 'template', PLACEHOLDER, chart, ...values]);
     if (code !== 0) throw new Error(`helm template: ${stderr}`);
     const objects = parseAllDocuments(stdout).map((document) => document.toJS() as Document | null);
-    return new ChartRights(JSON.stringify(objects.filter((object) => object !== null && object.kind in paths)));
+    const rendered = JSON.stringify(objects.filter((object) => object !== null && object.kind in paths));
+    return new ChartRights(rendered.replaceAll(`"${PLACEHOLDER}-controller"`, `"${LEASE}"`));
   }
 
   /** Gives a ServiceAccount of the namespace these rights and resolves with its token once they hold. */
@@ -72,7 +76,7 @@ async function untilTheyHold(
   token: string,
   namespace: string,
 ): Promise<void> {
-  const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/rolevend-controller`;
+  const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEASE}`;
   const places = [`/api/v1/namespaces/${namespace}/secrets?limit=1`, '/api/v1/namespaces?limit=1', lease];
   const api = new KubeApi({ server, ca: await readFile(caFile, 'utf8'), token: async () => token });
   const refused = async (path: string) => (await api.request('GET', path)).status === 403;
