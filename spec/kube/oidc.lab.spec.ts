@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../lib/clock.ts';
 import type { OidcConfig } from '../../lib/kube/kubeconfig.ts';
 import { namespaces } from '../../lib/kube/objects.ts';
@@ -13,8 +13,6 @@ import { readKubeconfig } from '../lab/kubeconfig.ts';
 import { type OidcProvider, type OidcProviderOptions, startOidcProvider } from '../lab/oidc-provider.ts';
 import { eventually } from '../support/eventually.ts';
 import { clientFor } from './support/cluster.ts';
-
-jest.setTimeout(60_000);
 
 const clientId = 'kubernetes';
 
@@ -110,7 +108,7 @@ describe('a login at an OpenID Connect provider', () => {
       const known = await provider.idToken(600);
       const client = await connect({ 'id-token': known, 'refresh-token': provider.refreshToken });
       // The server fetches the provider's keys only after its start.
-      expect(await eventually('the API server to know the provider', () => read(client), 30_000)).toBe('default');
+      expect(await eventually('the API server to know the provider', () => read(client))).toBe('default');
       const over = await connect({ 'id-token': await provider.idToken(-60), 'refresh-token': provider.refreshToken });
       provider.asked.length = 0;
       const first = provider.refreshToken;
