@@ -21,7 +21,8 @@ export function awsDispatcher(options: AwsOptions): Dispatcher {
 }
 
 function connections(options: AwsOptions, ca: string | undefined): Dispatcher {
-  const { lookup, proxyEnv = {}, connectTimeoutMs = CONNECT_TIMEOUT_MS, callTimeoutMs = SILENCE_MS } = options;
+  const { lookup, proxyEnv = {} } = options;
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS, callTimeoutMs = SILENCE_MS, idleMs = IDLE_MS } = options;
   const silenceMs = Math.min(callTimeoutMs, SILENCE_MS);
   const tls = {
     allowH2: false,
@@ -32,8 +33,8 @@ function connections(options: AwsOptions, ca: string | undefined): Dispatcher {
   };
   const common = {
     allowH2: false,
-    keepAliveTimeout: IDLE_MS,
-    keepAliveMaxTimeout: IDLE_MS,
+    keepAliveTimeout: idleMs,
+    keepAliveMaxTimeout: idleMs,
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,
     maxHeaderSize: MOST_HEAD_BYTES,

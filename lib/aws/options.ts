@@ -20,6 +20,8 @@ export interface AwsOptions {
   lookup?: LookupFunction | undefined;
   /** Most milliseconds to a connection. Default 3,000. */
   connectTimeoutMs?: number | undefined;
+  /** Milliseconds for which a connection without a request is kept. Default 4,000, which is less than AWS keeps it. */
+  idleMs?: number | undefined;
   /** Most milliseconds for a whole call. Default 20,000. */
   callTimeoutMs?: number | undefined;
 }

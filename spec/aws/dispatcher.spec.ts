@@ -256,7 +256,7 @@ async function keeping(): Promise<{ endpoint: string; open: () => number }> {
 test('a connection is closed before AWS would, also where the other side promises to keep it for longer', async () => {
   const { endpoint, open } = await keeping();
   expect([await callers({ endpoint }).sts(), open()]).toEqual(['answered', 1]);
-  await eventually('the connection to be closed', () => open() === 0, 20_000);
+  await eventually('the connection to be closed', () => open() === 0);
 });
 
 test('a transport that is closed leaves no connection', async () => {

@@ -118,9 +118,10 @@ describe('a call', () => {
   });
 
   it('survives an answer slower than the idle time of its connection', async () => {
-    const { sts } = connect();
+    const idleMs = 100;
+    const { sts } = connect({ idleMs });
     onAssumeRole((_body, response) =>
-      systemClock.after(4_500, () => response.end(sessionXml('AssumeRole', EXPIRATION))),
+      systemClock.after(4 * idleMs, () => response.end(sessionXml('AssumeRole', EXPIRATION))),
     );
     expect((await sts.assumeRole(input)).accessKeyId).toBe('ASIASTUB');
   });

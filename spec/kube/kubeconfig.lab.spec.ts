@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { V1SelfSubjectReview } from '@kubernetes/client-node';
 import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import type { BuiltIn, Resource } from '../../lib/kube/objects.ts';
@@ -10,8 +10,6 @@ import { type AttachedControlPlane, sharedControlPlane } from '../lab/index.ts';
 import { run } from '../lab/install/run.ts';
 import { readKubeconfig as accessOf } from '../lab/kubeconfig.ts';
 import { clientFor } from './support/cluster.ts';
-
-jest.setTimeout(60_000);
 
 type Review = BuiltIn<V1SelfSubjectReview>;
 

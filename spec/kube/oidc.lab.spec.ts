@@ -110,7 +110,7 @@ describe('a login at an OpenID Connect provider', () => {
       const known = await provider.idToken(600);
       const client = await connect({ 'id-token': known, 'refresh-token': provider.refreshToken });
       // The server fetches the provider's keys only after its start.
-      expect(await eventually('the API server to know the provider', () => read(client), 30_000)).toBe('default');
+      expect(await eventually('the API server to know the provider', () => read(client))).toBe('default');
       const over = await connect({ 'id-token': await provider.idToken(-60), 'refresh-token': provider.refreshToken });
       provider.asked.length = 0;
       const first = provider.refreshToken;

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { namespaces } from '../../lib/kube/objects.ts';
 import { createAuthority } from '../lab/certificates.ts';
 import { type ConnectProxy, startConnectProxy } from '../lab/connect-proxy.ts';
@@ -11,8 +11,6 @@ import { type SocksProxy, startSocksProxy } from '../lab/socks-proxy.ts';
 import { ManualClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { clientFor } from './support/cluster.ts';
-
-jest.setTimeout(60_000);
 
 const LOGIN = 'operator:hunter2';
 /** A name that nobody but a proxy can look up. The API server's certificate does not hold it. */

@@ -92,7 +92,7 @@ describe('objects that were stored before the rules came', () => {
     await scene.operator.stop();
     await storeAll(plane);
     await scene.restart();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await scene?.close();

@@ -105,7 +105,7 @@ describe('a process at log level debug', () => {
     gateway.fail({ action: 'GetAuthorizationToken', with: 'AccessDeniedException', times: 2 });
     for (const name of names) await site.ns.kubectl('annotate', 'aar', name, 'rolevend.dev/refresh-requested-at=now');
     await failing('ecr');
-  }, 60_000);
+  });
 
   test('cannot write a Secret', async () => {
     const path = `/api/v1/namespaces/${site.ns.name}/resourcequotas`;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { Agent, request } from 'undici';
 import type { Clock } from '../../../lib/clock.ts';
+import { HANG_LIMIT_MS } from '../../support/eventually.ts';
 import { Refusal } from './refusal.ts';
 
 /** Where the keys of an issuer are published. */
@@ -13,8 +14,6 @@ export interface TrustedIssuer {
   /** Default: what `/.well-known/openid-configuration` names, else `/openid/v1/jwks`, both below the issuer. */
   jwksUri?: string;
 }
-
-const FETCH_LIMIT_MS = 3000;
 
 /** Verifies tokens as AWS does: against the keys that their issuer publishes, kept until a token names an unknown one. */
 export class WebIdentities {
@@ -135,7 +134,7 @@ async function discovered(base: string, agent: Agent): Promise<string | undefine
 }
 
 async function fetchJson(uri: string, dispatcher: Agent): Promise<unknown> {
-  const response = await request(uri, { dispatcher, headersTimeout: FETCH_LIMIT_MS, bodyTimeout: FETCH_LIMIT_MS });
+  const response = await request(uri, { dispatcher, headersTimeout: HANG_LIMIT_MS, bodyTimeout: HANG_LIMIT_MS });
   if (response.statusCode !== 200) throw new Error(`HTTP ${response.statusCode}`);
   return response.body.json();
 }
