@@ -69,7 +69,8 @@ export class Gates {
     if (this.#waiting.get(key) !== shut) this.#leaveLine(key);
     if (shut === undefined) this.#admit(key, hosts, undefined);
     else this.#wait(key, shut, order);
-    if (shut !== undefined) this.#pumpAfter(left);
+    // Also who goes in may have left a turn at another host.
+    this.#pumpAfter(left);
     return shut;
   }
 

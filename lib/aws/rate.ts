@@ -91,13 +91,14 @@ export class Admission {
    */
   claim(names: readonly string[], key: string, order: Order): boolean {
     const now = this.#clock.monotonic();
+    this.#dropStaleGrants(now);
     const waiting = this.#waiting.get(key);
     if (waiting !== undefined && names.includes(waiting.name)) {
       this.#lane(waiting.name).line.add(key, order);
       return false;
     }
-    const held = this.#heldBy(key, now);
-    this.cancel(key);
+    const held = this.#takeOut(key);
+    for (const name of held) if (!names.includes(name)) this.refund(name);
     for (const name of names) {
       if (held.has(name)) continue;
       const lane = this.#lane(name);
@@ -112,13 +113,11 @@ export class Admission {
     return true;
   }
 
-  /** Forgets a key that waits or has tokens lying; for objects that are gone or need no request any more. */
+  /**
+   * Forgets a key that waits or has tokens lying, which go back; for objects that are gone or need no request any more.
+   */
   cancel(key: string): void {
-    this.#grants.delete(key);
-    const waiting = this.#waiting.get(key);
-    if (waiting === undefined) return;
-    this.#waiting.delete(key);
-    this.#lane(waiting.name).line.delete(key);
+    for (const name of this.#takeOut(key)) this.refund(name);
   }
 
   /** Books a second request of a pass that already has its token; the bucket may go into debt. */
@@ -196,11 +195,14 @@ export class Admission {
     for (const key of granted) this.#options.onGranted(key);
   }
 
-  /** Buckets of which the key has a token. While it waits for another one they do not end. */
-  #heldBy(key: string, now: number): Set<string> {
-    const grant = this.#grants.get(key);
-    if (grant !== undefined && grant.until >= now) return grant.held;
-    return this.#waiting.get(key)?.held ?? new Set();
+  /** Forgets a key, and gives the buckets of which it has a token. While it waits for another one they do not end. */
+  #takeOut(key: string): Set<string> {
+    const waiting = this.#waiting.get(key);
+    const held = this.#grants.get(key)?.held ?? waiting?.held ?? new Set();
+    this.#grants.delete(key);
+    this.#waiting.delete(key);
+    if (waiting !== undefined) this.#lane(waiting.name).line.delete(key);
+    return held;
   }
 
   #grant(name: string, lane: Lane, now: number): string {
@@ -215,6 +217,7 @@ export class Admission {
     for (const [key, grant] of this.#grants) {
       if (grant.until >= now) return;
       this.#grants.delete(key);
+      for (const name of grant.held) this.refund(name);
     }
   }
 

@@ -91,7 +91,7 @@ export function errorOfStatus(
   const causes = status.details?.causes ?? [];
   return new KubeError(context, {
     status: code,
-    code: status.reason || (reasons[code] ?? `Http${code}`),
+    code: reasonOf(status, code),
     message: isSensitive(context) ? undefined : status.message,
     causes: causes.flatMap(({ reason }) => reason ?? []),
     fields: causes.flatMap(({ field }) => field ?? []),
@@ -165,6 +165,25 @@ const reasons: Record<number, string> = {
   503: 'ServiceUnavailable',
   504: 'Timeout',
 };
+
+/**
+ * All reasons that an API server itself gives (`metav1.StatusReason`). A webhook may give any other text, which may quote what it
+ * was asked about, and becomes a condition's reason and the label of a metric.
+ */
+const known: ReadonlySet<string> = new Set([
+  ...Object.values(reasons),
+  'AlreadyExists',
+  'Gone',
+  'MethodNotAllowed',
+  'NotAcceptable',
+  'ServerTimeout',
+  'StorageReadError',
+  'UnsupportedMediaType',
+]);
+
+function reasonOf({ reason = '' }: KubeStatus, code: number): string {
+  return known.has(reason) ? reason : (reasons[code] ?? `Http${code}`);
+}
 
 /** Answers that stay the same however often the request is repeated. */
 const permanent: readonly number[] = [400, 405, 406, 413, 415, 422];

@@ -121,6 +121,17 @@ describe('several hosts', () => {
   });
 });
 
+it('a key that goes to another host gives its turn to the next one', () => {
+  const { hosts, gates, told, enter } = setUp();
+  hosts.answered(LISTED);
+  enter('first');
+  enter('moves');
+  enter('next');
+  gates.leave('first');
+  expect(enter('moves', LISTED)).toBeUndefined();
+  expect([told, enter('next')]).toEqual([['moves', 'next'], undefined]);
+});
+
 describe('hosts of other Regions', () => {
   it('share few places while they are not proven: fewer still where AWS is not known to have the Region', () => {
     const { many, enter } = setUp();

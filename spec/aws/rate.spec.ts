@@ -5,6 +5,8 @@ import { ManualClock } from '../support/clock.ts';
 
 const BUCKET = '123456789012/operator eu-west-1 AssumeRole';
 
+const anyOrder = { namespace: 'a', validUntil: undefined };
+
 const self = () => ({
   caller: { accountId: '123456789012', role: 'operator', arn: 'arn:aws:sts::123456789012:assumed-role/operator/pod' },
   region: 'eu-west-1',
@@ -151,6 +153,30 @@ describe('Admission', () => {
     }
     await clock.advance(20_000);
     expect([keys(), both('k')]).toEqual([['k'], true]);
+  });
+
+  it.each([
+    ['is cancelled while it waits for the token of another', (subject: Admission) => subject.cancel('k'), 0],
+    [
+      'asks for another bucket',
+      (subject: Admission) => subject.claim(['third/x eu-west-1 AssumeRole'], 'k', anyOrder),
+      0,
+    ],
+    ['is cancelled with all its tokens', (subject: Admission) => subject.cancel('k'), 1],
+    [
+      'does not come for them',
+      (subject: Admission) => subject.claim(['third/x eu-west-1 AssumeRole'], 'l', anyOrder),
+      32,
+    ],
+  ])('gives the token of a bucket back when its key %s', async (_, end, seconds) => {
+    const { subject, clock } = admission({ qps: 1, burst: 1, operations: { Slow: { rate: 0.001, burst: 2 } } });
+    const slow = 'role/x eu-west-1 Slow';
+    subject.claim([BUCKET], 'first', anyOrder);
+    expect(subject.claim([slow, BUCKET], 'k', anyOrder)).toBe(false);
+    await clock.advance(seconds * 1000);
+    expect(subject.tokens(slow)).toBeCloseTo(1, 1);
+    end(subject);
+    expect(subject.tokens(slow)).toBeCloseTo(2, 1);
   });
 
   it('takes one token of a bucket that is named twice', () => {

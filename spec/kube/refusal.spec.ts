@@ -14,6 +14,18 @@ const told = (code: number, status: KubeStatus) => {
   return message.replace('create secrets team/one: ', '');
 };
 
+it('takes no reason but those of an API server itself, since a webhook may give any text as one', () => {
+  const message = 'admission webhook "a.b" denied the request';
+  const error = errorOfStatus(context, { reason: QUOTED, message, details: { causes: [{ reason: QUOTED }] } }, 403);
+  expect([error.code, error.message]).toEqual([
+    'Forbidden',
+    'create secrets team/one: 403 Forbidden by admission webhook a.b',
+  ]);
+  const codes = [418, 500, 504, 405].map((code) => errorOfStatus(context, { reason: QUOTED }, code).code);
+  expect(codes).toEqual(['Http418', 'InternalError', 'Timeout', 'Http405']);
+  expect(errorOfStatus(context, { reason: 'MethodNotAllowed' }, 405).code).toBe('MethodNotAllowed');
+});
+
 describe('who refused to take a Secret is told by name, and nothing of what was said of it', () => {
   const forbidden = 'secrets "one" is forbidden:';
   it.each([

@@ -20,7 +20,7 @@ import { uidOf } from './secret.ts';
 
 /** After this time in milliseconds without a result the status says what is going on. */
 const PENDING_AFTER_MS = 700;
-/** How often the status of an object that waits for its turn is looked at. The turn itself wakes it. */
+/** How often the status of an object that waits for its turn is looked at, beside the end of its credential. The turn itself wakes it. */
 const WAITING_RECHECK_MS = 30_000;
 /** How often an object that is due asks whether the operator has an identity again. */
 const OBSTACLE_RECHECK_MS = 15_000;
@@ -52,7 +52,7 @@ export class AwsAssumeRoleController {
     try {
       const pass = await this.#look(key, object, signal);
       // A namespace that is going away takes no new Secret, so a session for one would be lost.
-      if (pass.seen.state === 'absent' && this.#isEnding(object)) return undefined;
+      if (pass.seen.state === 'absent' && this.#isEnding(object)) return this.#giveUpTurn(key);
       return await this.#pass(pass);
     } catch (error) {
       // The object, or its whole namespace, went away under this pass.
@@ -95,6 +95,8 @@ export class AwsAssumeRoleController {
 
   async #pass(pass: Pass): Promise<ReconcileResult | undefined> {
     const { seen, asked } = pass;
+    // Its turn may be the only one at a host, and would pass by unused while others wait.
+    if (seen.blocked || asked.request === undefined) this.#giveUpTurn(pass.key);
     // The watch brings a new namespace in no time, so nothing is said of it at first.
     const unknownMs = asked.obstacle?.code === 'NamespaceUnknown' ? this.#silentMs(pass) : 0;
     if (unknownMs > 0) return { requeueAfterMs: unknownMs };
@@ -136,8 +138,9 @@ export class AwsAssumeRoleController {
     const order = { namespace: pass.object.metadata.namespace ?? '', validUntil };
     if (!this.#isTurn(pass, buckets, order)) {
       if (silentMs > 0) return silentMs;
-      await this.#conclude(pass);
-      return WAITING_RECHECK_MS;
+      const emptyMs = await this.#conclude(pass);
+      const leftMs = (validUntil ?? Number.POSITIVE_INFINITY) - serverNow(this.#context);
+      return Math.max(0, Math.min(WAITING_RECHECK_MS, leftMs, emptyMs ?? WAITING_RECHECK_MS));
     }
     try {
       await this.#tellIfSlow(pass, silentMs, () => issue(pass, request, reason, this.#context));
@@ -242,7 +245,7 @@ export class AwsAssumeRoleController {
     return memory;
   }
 
-  #giveUpTurn(key: string): void {
+  #giveUpTurn(key: string): undefined {
     this.#context.admission.cancel(key);
     this.#context.gates.leave(key);
   }
