@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
@@ -12,6 +13,7 @@ import { Lookup } from '../../lib/net/lookup.ts';
 import { type Authority, createAuthority } from '../lab/certificates.ts';
 import { startConnectProxy } from '../lab/connect-proxy.ts';
 import { ManualClock } from '../support/clock.ts';
+import { eventually } from '../support/eventually.ts';
 import { type NameServer, startNameServer, type Zone } from '../support/name-server.ts';
 
 const HOST = 'api.cluster.test';
@@ -180,4 +182,36 @@ test('a client certificate is replaced once its key is there, too', async () => 
     seen.push(await ask(connection));
   }
   expect(seen).toEqual(['DNS:one', 'DNS:one', 'DNS:one', 'DNS:two']);
+});
+
+/** A user whose plugin runs this code. */
+async function pluginUser(code: string): Promise<object> {
+  const args = [await file('plugin.mjs', code)];
+  return { exec: { apiVersion, command: process.execPath, args, interactiveMode: 'Never' } };
+}
+const apiVersion = 'client.authentication.k8s.io/v1';
+
+test('a client certificate of a plugin is shown to the server', async () => {
+  const authority = await createAuthority();
+  const { port } = await serve(authority);
+  const { lookup } = await names({ [HOST]: { ipv4: ['127.0.0.1'] } });
+  const { cert, key } = await authority.issue('plugin');
+  const status = { clientCertificateData: cert, clientKeyData: key };
+  const answer = JSON.stringify({ apiVersion, kind: 'ExecCredential', status });
+  const user = await pluginUser(`console.log(${JSON.stringify(answer)})`);
+  const kubeconfig = await kubeconfigFor({ server: `https://${HOST}:${port}` }, authority, user);
+  expect(await ask(open({ kubeconfig, lookup: lookup.forSockets }))).toBe('DNS:plugin');
+});
+
+test('a plugin that hangs ends with its connection', async () => {
+  const started = join(directory, 'started');
+  const user = await pluginUser(`import { writeFileSync } from 'node:fs';
+    writeFileSync(${JSON.stringify(started)}, '');
+    setInterval(() => {}, 1000);`);
+  const kubeconfig = await kubeconfigFor({ server: `https://${HOST}` }, undefined, user);
+  const connection = open({ clock: new ManualClock(), kubeconfig });
+  const failed = connection.headers(signal).catch(({ message }: Error) => message);
+  await eventually('the plugin to run', () => existsSync(started));
+  await connection.close();
+  expect(await failed).toContain('was ended with the connection');
 });

@@ -87,6 +87,10 @@ describe('the decision about a lease', () => {
     expect(decide(edited, observed, 5000, { identity: 'me' })).toEqual({ action: 'renew' });
   });
 
+  it('takes one without a holder over, also where no write of its own can stand in it', () => {
+    expect(decide(bare, seen(bare, 0), 0, {})).toEqual({ action: 'acquire' });
+  });
+
   it("never depends on the times that the other's clock wrote", () => {
     fc.assert(
       fc.property(fc.date({ noInvalidDate: true }), fc.nat(30_000), (date, now) => {
