@@ -180,8 +180,13 @@ test('a client certificate is replaced once its key is there, too', async () => 
     await file(name, text);
     await clock.advance(5_000);
     seen.push(await ask(connection));
+    await ask(connection);
   }
   expect(seen).toEqual(['DNS:one', 'DNS:one', 'DNS:one', 'DNS:two']);
+  expect(lines.map(({ problem }) => problem)).toEqual([
+    'the key is that of another certificate',
+    'the key is cut off or damaged',
+  ]);
 });
 
 /** A user whose plugin runs this code. */

@@ -275,6 +275,11 @@ describe('a kubeconfig', () => {
       config({}, { 'auth-provider': { name: 'oidc' } }),
       ': auth-provider oidc needs an https URL as idp-issuer-url',
     ],
+    ...['http://idp.test', 'https://user:hunter2@idp.test'].map((issuer): [string, unknown, string] => [
+      `has a provider at ${issuer}`,
+      config({}, { 'auth-provider': oidc({ 'idp-issuer-url': issuer, 'id-token': 'x' }) }),
+      ': auth-provider oidc needs an https URL as idp-issuer-url',
+    ]),
     [
       'has a provider without client',
       config({}, { 'auth-provider': oidc({ 'client-id': '' }) }),
