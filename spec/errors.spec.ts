@@ -148,6 +148,8 @@ describe('framesOf', () => {
     ['ours for what a system answered', behind(Object.assign(new TypeError('x'), { code: 'ECONNRESET' }))],
     ['ours for what another side answered', behind(new Error('x'))],
     ['an end by signal', new DOMException('x', 'AbortError')],
+    ['an end by signal of Node', Object.assign(new Error('x'), { name: 'AbortError', code: 'ABORT_ERR' })],
+    ['ours for a fault that lies deeper than anybody looks', Array(10).fill(0).reduce(behind, new TypeError('x'))],
     ['no error at all', BODY],
   ])('knows none for %s', (_what, error) => {
     expect(framesOf(error)).toBeUndefined();

@@ -34,6 +34,7 @@ describe('a key that kubelet finds', () => {
     expect(refusals('mirror.example.org:5000/ecr')).toEqual([]);
     expect(kubeletFinds('mirror.example.org:5000/ecr', 'mirror.example.org:5000/ecr/web')).toBe(true);
     expect(kubeletFinds('mirror.example.org:5000/ecr', 'mirror.example.org/ecr/web')).toBe(false);
+    expect(['mirror.example.org:4430', 'mirror.example.org:4430/ecr'].flatMap(refusals)).toEqual([]);
   });
 });
 

@@ -56,6 +56,17 @@ describe('Admission', () => {
     expect(subject.size).toBe(2);
   });
 
+  it('keeps a bucket that somebody waits for, even if it is full and their timer is late', async () => {
+    const { subject, claim, clock, keys } = admission({ qps: 1, burst: 1 });
+    clock.after(1000, () => {
+      for (let number = 0; number < 200; number += 1) subject.charge(`${number}/x eu-west-1 AssumeRole`);
+    });
+    claim('first');
+    claim('waits');
+    await clock.advance(1000);
+    expect(keys()).toEqual(['waits']);
+  });
+
   it('gives a granted token once', async () => {
     const { claim, clock } = admission({ qps: 1, burst: 1 });
     claim('first');
@@ -259,6 +270,19 @@ describe('Admission', () => {
       { labels: { identity: '123456789012/operator', region: 'eu-west-1', op: 'AssumeRole' }, value: 8 },
       { labels: { identity: 'other', region: 'other', op: 'AssumeRole' }, value: 7 },
     ]);
+  });
+
+  it('has no series of a bucket that is not kept any more', async () => {
+    const { subject, clock, metrics } = admission();
+    const regions = async () => {
+      const { values = [] } = (await metrics.getSingleMetric('rolevend_sts_bucket_tokens')?.get()) ?? {};
+      return values.map(({ labels }) => labels['region']);
+    };
+    subject.charge('1/x us-west-2 AssumeRole');
+    expect(await regions()).toEqual(['us-west-2']);
+    await clock.advance(10_000);
+    for (let number = 0; number < 200; number += 1) subject.charge(`${number}/x eu-west-1 AssumeRole`);
+    expect(await regions()).toEqual(['eu-west-1']);
   });
 
   it('shows the tokens of the own buckets', async () => {

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
@@ -10,7 +11,9 @@ import { type Connection, type ConnectionOptions, loadConnection, type Purpose }
 import { createLogger } from '../../lib/log.ts';
 import { Lookup } from '../../lib/net/lookup.ts';
 import { type Authority, createAuthority } from '../lab/certificates.ts';
+import { startConnectProxy } from '../lab/connect-proxy.ts';
 import { ManualClock } from '../support/clock.ts';
+import { eventually } from '../support/eventually.ts';
 import { type NameServer, startNameServer, type Zone } from '../support/name-server.ts';
 
 const HOST = 'api.cluster.test';
@@ -64,6 +67,18 @@ function open(options: Partial<ConnectionOptions>): Connection {
   return connection;
 }
 
+/** Path of a kubeconfig with this cluster, whose authority is trusted, and this user. */
+function kubeconfigFor(cluster: object, authority?: Authority, user: object = {}): Promise<string> {
+  const data = authority && { 'certificate-authority-data': Buffer.from(authority.cert).toString('base64') };
+  const content = {
+    'current-context': 'x',
+    contexts: [{ name: 'x', context: { cluster: 'x', user: 'x' } }],
+    clusters: [{ name: 'x', cluster: { ...cluster, ...data } }],
+    users: [{ name: 'x', user }],
+  };
+  return file('config', JSON.stringify(content));
+}
+
 /** What the server answers, or the code of what went wrong. */
 async function ask(connection: Connection, purpose: Purpose = 'request'): Promise<string> {
   try {
@@ -93,6 +108,32 @@ test('requests, watches and the Lease find their server by the look-up they are 
   const codes = new Set(await Promise.all(gone));
   // On a busy machine the time for a connection may be over first.
   expect([...codes].filter((code) => !['EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(code))).toEqual([]);
+});
+
+test('a proxy is found by the look-up, too, and the server behind it by the proxy alone', async () => {
+  const authority = await createAuthority();
+  const { port } = await serve(authority);
+  const proxy = await startConnectProxy({ port });
+  closers.push(() => proxy.stop());
+  const { lookup, server } = await names({ 'proxy.corp.test': { ipv4: ['127.0.0.1'] } });
+  const proxyUrl = proxy.url.replace('127.0.0.1', 'proxy.corp.test');
+  const kubeconfig = await kubeconfigFor({ server: `https://${HOST}`, 'proxy-url': proxyUrl }, authority);
+  expect(await ask(open({ kubeconfig, lookup: lookup.forSockets }))).toBe('nobody');
+  expect([proxy.targets, server.asked]).toEqual([[`${HOST}:443`], ['A proxy.corp.test']]);
+});
+
+test('an answer whose head is too large ends the request', async () => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${`x-a: ${'x'.repeat(1_000)}\r\n`.repeat(17)}\r\n`));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const connection = open({ kubeconfig: await kubeconfigFor({ server: `http://127.0.0.1:${port}` }) });
+  expect(
+    await Promise.all((['request', 'watch', 'lease'] as const).map((purpose) => ask(connection, purpose))),
+  ).toEqual(Array(3).fill('UND_ERR_HEADERS_OVERFLOW'));
 });
 
 test('a replaced authority is trusted by the next connections, and a broken file changes nothing', async () => {
@@ -128,19 +169,7 @@ test('a client certificate is replaced once its key is there, too', async () => 
   const [one, two] = await Promise.all([authority.issue('one'), authority.issue('two')]);
   const { lookup } = await names({ [HOST]: { ipv4: ['127.0.0.1'] } });
   const user = { 'client-certificate': await file('cert.pem', one.cert), 'client-key': await file('key.pem', one.key) };
-  const cluster = {
-    server: `https://${HOST}:${port}`,
-    'certificate-authority-data': Buffer.from(authority.cert).toString('base64'),
-  };
-  const kubeconfig = await file(
-    'config',
-    JSON.stringify({
-      'current-context': 'x',
-      contexts: [{ name: 'x', context: { cluster: 'x', user: 'x' } }],
-      clusters: [{ name: 'x', cluster }],
-      users: [{ name: 'x', user }],
-    }),
-  );
+  const kubeconfig = await kubeconfigFor({ server: `https://${HOST}:${port}` }, authority, user);
   const connection = open({ clock, kubeconfig, lookup: lookup.forSockets });
   const seen = [await ask(connection)];
   for (const [name, text] of [
@@ -151,6 +180,43 @@ test('a client certificate is replaced once its key is there, too', async () => 
     await file(name, text);
     await clock.advance(5_000);
     seen.push(await ask(connection));
+    await ask(connection);
   }
   expect(seen).toEqual(['DNS:one', 'DNS:one', 'DNS:one', 'DNS:two']);
+  expect(lines.map(({ problem }) => problem)).toEqual([
+    'the key is that of another certificate',
+    'the key is cut off or damaged',
+  ]);
+});
+
+/** A user whose plugin runs this code. */
+async function pluginUser(code: string): Promise<object> {
+  const args = [await file('plugin.mjs', code)];
+  return { exec: { apiVersion, command: process.execPath, args, interactiveMode: 'Never' } };
+}
+const apiVersion = 'client.authentication.k8s.io/v1';
+
+test('a client certificate of a plugin is shown to the server', async () => {
+  const authority = await createAuthority();
+  const { port } = await serve(authority);
+  const { lookup } = await names({ [HOST]: { ipv4: ['127.0.0.1'] } });
+  const { cert, key } = await authority.issue('plugin');
+  const status = { clientCertificateData: cert, clientKeyData: key };
+  const answer = JSON.stringify({ apiVersion, kind: 'ExecCredential', status });
+  const user = await pluginUser(`console.log(${JSON.stringify(answer)})`);
+  const kubeconfig = await kubeconfigFor({ server: `https://${HOST}:${port}` }, authority, user);
+  expect(await ask(open({ kubeconfig, lookup: lookup.forSockets }))).toBe('DNS:plugin');
+});
+
+test('a plugin that hangs ends with its connection', async () => {
+  const started = join(directory, 'started');
+  const user = await pluginUser(`import { writeFileSync } from 'node:fs';
+    writeFileSync(${JSON.stringify(started)}, '');
+    setInterval(() => {}, 1000);`);
+  const kubeconfig = await kubeconfigFor({ server: `https://${HOST}` }, undefined, user);
+  const connection = open({ clock: new ManualClock(), kubeconfig });
+  const failed = connection.headers(signal).catch(({ message }: Error) => message);
+  await eventually('the plugin to run', () => existsSync(started));
+  await connection.close();
+  expect(await failed).toContain('was ended with the connection');
 });

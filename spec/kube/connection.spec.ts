@@ -140,6 +140,15 @@ describe('a kubeconfig', () => {
       await connection.close();
     });
 
+    it('reads its token file again as soon as its login was refused', async () => {
+      const tokenFile = await write('first', 'token');
+      const connection = load({ kubeconfig: await write(config({}, { tokenFile })) });
+      await write('second', 'token');
+      await connection.refreshAuth(signal);
+      expect(await connection.headers(signal)).toEqual({ authorization: 'Bearer second' });
+      await connection.close();
+    });
+
     it('uses new connections for another proxy', async () => {
       const kubeconfig = await write(config({ 'proxy-url': 'http://one.test:3128' }));
       const connection = load({ kubeconfig });

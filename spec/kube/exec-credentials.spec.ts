@@ -192,6 +192,24 @@ describe('a credential plugin', () => {
     expect(await timesRun()).toBe(6);
   });
 
+  it('does not start any more where its connection was closed while it waited', async () => {
+    const slots = new Slots(1);
+    const { promise, resolve: leave } = Promise.withResolvers<void>();
+    const before = slots.run(() => promise);
+    const exec = await plugin(`answer({ token: 'x' })`);
+    const credentials = new ExecCredentials({ exec, clock: new ManualClock(), environment: {}, log }, slots);
+    const failed = failure(credentials.current());
+    credentials.close();
+    leave();
+    await before;
+    expect([(await failed)?.name, await timesRun()]).toEqual(['AbortError', 0]);
+  });
+
+  it('that says much in one line is told with the end of it', async () => {
+    const exec = await plugin(`process.stderr.write('begin ' + 'and so on '.repeat(10000) + 'so it failed');`);
+    expect((await failure(run(exec)))?.message).toMatch(/error output: (?!begin).{1,200}…\.$/);
+  });
+
   it('gives the old credential at once while it runs again, also where it hangs', async () => {
     const clock = new ManualClock(startMs);
     const exec = await plugin(

@@ -209,6 +209,11 @@ describe('a kubeconfig', () => {
     ['has not this user', { ...config({}), users: [] }, 'has no user named "u", which its current-context asks for'],
     ['has no server', config({ server: 'example' }), ": the cluster's server must be an http or https URL"],
     [
+      'has a server without a scheme',
+      config({ server: 'example.test:6443' }),
+      ": the cluster's server must be an http or https URL",
+    ],
+    [
       'holds a password in its server',
       config({ server: 'https://user:hunter2@example.test' }),
       ": the cluster's server holds user information; take it out, and give the user a login of its own",
@@ -216,6 +221,11 @@ describe('a kubeconfig', () => {
     [
       'has a proxy of another kind',
       config({ 'proxy-url': 'proxy.test:3128' }),
+      ': proxy-url must be an http, https or socks5 URL, such as http://proxy.example.com:3128',
+    ],
+    [
+      'has a proxy without a host',
+      config({ 'proxy-url': 'socks5://' }),
       ': proxy-url must be an http, https or socks5 URL, such as http://proxy.example.com:3128',
     ],
     [
@@ -265,6 +275,11 @@ describe('a kubeconfig', () => {
       config({}, { 'auth-provider': { name: 'oidc' } }),
       ': auth-provider oidc needs an https URL as idp-issuer-url',
     ],
+    ...['http://idp.test', 'https://user:hunter2@idp.test'].map((issuer): [string, unknown, string] => [
+      `has a provider at ${issuer}`,
+      config({}, { 'auth-provider': oidc({ 'idp-issuer-url': issuer, 'id-token': 'x' }) }),
+      ': auth-provider oidc needs an https URL as idp-issuer-url',
+    ]),
     [
       'has a provider without client',
       config({}, { 'auth-provider': oidc({ 'client-id': '' }) }),
@@ -336,6 +351,11 @@ describe('a kubeconfig', () => {
       'client-key-data: -----BEGIN',
       'users[0].user.client-key-data is no base64; take it anew from where it was issued',
     ],
+    [
+      'base64 that was cut off',
+      `client-key-data: ${base64('key').slice(0, -1)}`,
+      'users[0].user.client-key-data is no base64; take it anew from where it was issued',
+    ],
   ])('that holds %s where something else must be is refused', async (_, user, message) => {
     const path = await write(`users: [{name: u, user: {${user}}}]`);
     expect(problem(path)).toEqual(invalid(`kubeconfig DIR/config: ${message}`));
@@ -353,6 +373,12 @@ describe('a kubeconfig', () => {
       token: { text: '2026-01-01' },
       impersonate: { user: '12:34:56', uid: '1:30.5', groups: [], extra: {} },
     });
+  });
+
+  it('may break its base64 into lines', async () => {
+    const data = base64('certificate of an authority');
+    const path = await write(config({ 'certificate-authority-data': `${data.slice(0, 9)}\n${data.slice(9)}\r\n` }));
+    expect(readKubeconfig(path).ca).toEqual({ text: 'certificate of an authority' });
   });
 
   it('whose certificate and key do not belong together is refused with both files', async () => {

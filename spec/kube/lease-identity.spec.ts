@@ -13,12 +13,16 @@ afterEach(async () => {
   for (const child of children.splice(0)) await kill(child);
 });
 
-/** The name that another process of the Pod has taken, which goes on living. */
-async function startOther(hostname: string, podUid: string): Promise<{ identity: string; child: ChildProcess }> {
+/** The name that another process of the Pod has taken. Default: it goes on living. */
+async function startOther(
+  hostname: string,
+  podUid: string,
+  then = 'setInterval(() => {}, 1e6);',
+): Promise<{ identity: string; child: ChildProcess }> {
   const code = `
     import { leaseIdentity } from ${JSON.stringify(file)};
     console.log((await leaseIdentity(${JSON.stringify(hostname)}, ${JSON.stringify(podUid)})).identity);
-    setInterval(() => {}, 1e6);`;
+    ${then}`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -31,6 +35,12 @@ async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGKILL');
   await once(child, 'exit');
+}
+
+/** Exit code and signal. */
+async function endOf(child: ChildProcess): Promise<unknown[]> {
+  const { exitCode, signalCode } = child;
+  return exitCode !== null || signalCode !== null ? [exitCode, signalCode] : await once(child, 'exit');
 }
 
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
@@ -57,6 +67,11 @@ onLinux('a process of a Pod', () => {
     const { identity, child } = await startOther('operator', uid);
     await kill(child);
     expect((await leaseIdentity('operator', uid)).isPredecessor?.(identity)).toBe(true);
+  });
+
+  it('ends when its work is done, whatever it holds', async () => {
+    const { child } = await startOther('operator', randomUUID(), '');
+    expect(await endOf(child)).toEqual([0, null]);
   });
 
   it('follows nobody beside another that lives, nor does anybody follow it', async () => {

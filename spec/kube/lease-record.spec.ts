@@ -87,6 +87,10 @@ describe('the decision about a lease', () => {
     expect(decide(edited, observed, 5000, { identity: 'me' })).toEqual({ action: 'renew' });
   });
 
+  it('takes one without a holder over, also where no write of its own can stand in it', () => {
+    expect(decide(bare, seen(bare, 0), 0, {})).toEqual({ action: 'acquire' });
+  });
+
   it("never depends on the times that the other's clock wrote", () => {
     fc.assert(
       fc.property(fc.date({ noInvalidDate: true }), fc.nat(30_000), (date, now) => {
@@ -131,6 +135,13 @@ describe('the decision about a lease of a process in whose place this one was st
       15_099,
       waitFor('before', 1),
     ],
+    [
+      'leaves it then for one more term where that edit is renewed',
+      renewal,
+      observe(renewal, afterOther, 900, OURS),
+      15_899,
+      waitFor('before', 1),
+    ],
     ["leaves another's for its term", lease('you'), seen(lease('you'), 0), 14_999, waitFor('you', 1)],
     [
       "leaves another's that followed it",
@@ -170,6 +181,15 @@ describe('the observation of a lease', () => {
     expect(first).toMatchObject({ holder: 'you', durationMs: OURS, at: 10 });
     expect(observe(labelled, first, 20, OURS)).toBe(first);
     expect(observe(renewal, first, 20, OURS)?.at).toBe(20);
+  });
+
+  it.each<LeaseSpec>([
+    { leaseDurationSeconds: 20 },
+    { acquireTime: time },
+    { renewTime: time },
+    { leaseTransitions: 1 },
+  ])('moves for another %j', (change) => {
+    expect(observe(lease('you', change), seen(lease('you'), 10), 20, OURS)?.at).toBe(20);
   });
 
   it('moves once when the lease was deleted, and keeps the holder', () => {

@@ -83,6 +83,12 @@ describe('who refused to take a Secret is told by name, and nothing of what was 
       `${forbidden} cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: , <nil>`,
       'by the admission plugin OwnerReferencesPermissionEnforcement',
     ],
+    [
+      403,
+      'Forbidden',
+      `${forbidden} cannot set an ownerRef on a resource you can't delete: , <nil>`,
+      'by the admission plugin OwnerReferencesPermissionEnforcement',
+    ],
   ])('%i %s: %s', (code, reason, message, who) => {
     expect(told(code, { reason, message })).toBe(`${code} ${reason} ${who}`);
   });
@@ -101,6 +107,10 @@ describe('who refused to take a Secret is told by name, and nothing of what was 
       ' for data (immutable), data[key.one] (FieldValueInvalid)',
     ],
     [[{ field: `data[${QUOTED} x]`, reason: 'FieldValueInvalid' }], ' for data (FieldValueInvalid)'],
+    [
+      ['a b', 'c d'].map((key) => ({ field: `data[${key}]`, reason: 'FieldValueInvalid' })),
+      ' for data (FieldValueInvalid)',
+    ],
     [[{ field: `${QUOTED} x`, reason: 'FieldValueInvalid' }], ''],
     [[{ field: 'data', reason: QUOTED }], ''],
     [[{ message: QUOTED }], ''],
@@ -111,6 +121,8 @@ describe('who refused to take a Secret is told by name, and nothing of what was 
   it.each([
     [`admission webhook "${QUOTED} x" denied the request`],
     [`it said: admission webhook "${QUOTED}" denied the request`],
+    [`it said: Internal error occurred: failed calling webhook "${QUOTED}"`],
+    [`it said: secrets "one" is forbidden: exceeded quota: ${QUOTED}, requested`],
     [`secrets "one" is forbidden: it said: exceeded quota: ${QUOTED}, requested`],
     [`secrets "one" is forbidden: ValidatingAdmissionPolicy '${QUOTED}' said no`],
     [QUOTED],

@@ -80,7 +80,7 @@ describe('a renewed login', () => {
     expect(await asked).toBe('second');
   });
 
-  it('is tried again after 5 s, then rarer and rarer up to every minute; the first failure of a row is told', async () => {
+  it('is tried again after 5 s, then rarer and rarer up to every minute, and after a success from the start; the first failure of a row is told', async () => {
     await have('first', 2 * hour);
     await clock.advance(2 * hour - 300_000);
     const waits: number[] = [];
@@ -99,6 +99,11 @@ describe('a renewed login', () => {
     await current();
     await give('second');
     expect(await current()).toBe('second');
+    await clock.advance(hour - 300_000);
+    await current();
+    await fail();
+    await clock.advance(5_000);
+    expect([await current(), fetches.length]).toEqual(['second', 1]);
     const told = lines
       .filter(({ level }) => level !== 'debug')
       .map(({ level, msg, login, problem }) => ({ level, msg, login, problem }));
@@ -110,6 +115,7 @@ describe('a renewed login', () => {
         problem: 'ExecPluginFailed: it hangs',
       },
       { level: 'info', msg: 'login renewed again', login: 'plugin' },
+      expect.objectContaining({ level: 'warn' }),
     ]);
   });
 

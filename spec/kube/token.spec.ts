@@ -31,6 +31,29 @@ describe('a token', () => {
     expect(whole).toEqual(tokens.map(({ length }) => [length]));
   });
 
+  it('that is a JWT has a signature as long as its algorithm makes it', () => {
+    const signed = (alg: string, bytes: number) =>
+      [JSON.stringify({ alg }), JSON.stringify({}), Buffer.alloc(bytes)]
+        .map((part) => Buffer.from(part as string).toString('base64url'))
+        .join('.');
+    const isWhole = (alg: string, sizes: number[]) =>
+      sizes.filter((bytes) => tokenProblem(signed(alg, bytes)) === undefined);
+    expect({
+      rsa: isWhole('RS256', [224, 255, 256, 300, 383, 384, 512]),
+      curve: isWhole('ES384', [64, 95, 96, 97]),
+      unknown: isWhole('X', [0, 1]),
+    }).toEqual({ rsa: [256, 384, 512], curve: [96], unknown: [1] });
+  });
+
+  it('has three parts as a JWT, or five where that is encrypted', () => {
+    const encrypted = 'eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.a2V5.aXY.dGV4dA.dGFn';
+    expect([`${tokens[0]}.c2ln`, encrypted.replace('.dGFn', ''), encrypted].map(tokenProblem)).toEqual([
+      'holds only a part of a token',
+      'holds only a part of a token',
+      undefined,
+    ]);
+  });
+
   it('tells its claims, if it has any', () => {
     expect([claimsOf(tokens[0] ?? ''), claimsOf('abc.def'), claimsOf('abc')]).toEqual([
       { sub: 'somebody', exp: 1 },

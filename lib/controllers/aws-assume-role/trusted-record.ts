@@ -1,6 +1,7 @@
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
 import { findCondition } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
+import { parseTime } from '../../clock.ts';
 import type { ObjectMeta } from '../../kube/objects.ts';
 import { MAX_AHEAD_MS, pastTime } from './past.ts';
 import { recordOf, type SessionRecord } from './session-record.ts';
@@ -32,7 +33,7 @@ function isBelievable({ accessKeyId, assumed, issuedAt, expiresAt }: SessionReco
 /** The session that the status tells, if it is of this very Secret. */
 function toldRecord(meta: ObjectMeta, { status = {} }: AWSAssumeRole, now: number): SessionRecord | undefined {
   const issuedAt = pastTime(status.issuedAt, now);
-  const expiresAt = pastTime(status.expiresAt, now + MAX_LIFE_MS);
+  const expiresAt = parseTime(status.expiresAt);
   if (issuedAt === undefined || expiresAt === undefined || status.secretRef?.uid !== meta.uid) return undefined;
   if (expiresAt <= issuedAt || expiresAt - issuedAt > MAX_LIFE_MS) return undefined;
   const { assumedRoleArn, accessKeyId, packedPolicySizePercent, lastRequestId } = status;

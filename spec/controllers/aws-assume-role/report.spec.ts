@@ -174,6 +174,11 @@ describe('an obstacle', () => {
       asFailure(denied.obstacle, T0 - HOUR),
     ],
     [
+      'keeps no time that lies ahead',
+      { asked: denied, object: telling('GrantDenied', 'no grant', 24 * HOUR) },
+      asFailure(denied.obstacle),
+    ],
+    [
       'that is permanent has the text and time of now where its text changed',
       { asked: denied, object: telling('GrantDenied', 'no grant at all', now - T0 - SECOND) },
       asFailure(denied.obstacle),

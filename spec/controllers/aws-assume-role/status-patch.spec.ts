@@ -179,6 +179,11 @@ describe('a failure that goes on', () => {
     expect(statusPatch(before, failing(2, now + SECOND))).toMatchObject({ consecutiveFailures: 2 });
   });
 
+  it('is written where the status tells an attempt that lies ahead', () => {
+    const before = { ...failing(1, now), lastAttemptAt: at(24 * HOUR) };
+    expect(statusPatch(before, failing(2, now + SECOND))).toMatchObject({ lastAttemptAt: at(MINUTE + SECOND) });
+  });
+
   it('is written where the old status holds no conditions', () => {
     const { conditions: _, ...before } = failing(1, now);
     expect(statusPatch(before, failing(2, now + SECOND))).toHaveProperty('conditions');

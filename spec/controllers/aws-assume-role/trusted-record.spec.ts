@@ -97,12 +97,20 @@ describe('annotations that tell nothing', () => {
   it.each<[string, AWSAssumeRoleStatus]>([
     ['an end that lies too far ahead', { expiresAt: at(99 * HOUR) }],
     ['a start that lies ahead', { issuedAt: at(24 * HOUR), expiresAt: at(25 * HOUR) }],
+    ['a start an hour ahead', { issuedAt: at(HOUR), expiresAt: at(2 * HOUR) }],
     ['a life longer than AWS grants', { issuedAt: at(-9 * HOUR), expiresAt: at(9 * HOUR) }],
     ['an end before its start', { expiresAt: at(-HOUR) }],
   ])('leave nothing where the status tells %s', (_what, change) => {
     expect(record({}, { ...told, ...change }, nothing)).toBeUndefined();
     expect(times(record({}, { ...told, ...change }))).toEqual(['ASIAONE', 0, HOUR]);
     expect(record({ issuedAt: T0 + 24 * HOUR, expiresAt: T0 + 25 * HOUR }, { ...told, ...change })).toBeUndefined();
+  });
+
+  it.each([
+    ['once more', 'other', true],
+    ['no more', 'sha', undefined],
+  ])('restart workloads %s where those of %p were the last', (_what, lastRestartDigest, restarts) => {
+    expect(record({}, { ...told, lastRestartDigest }, nothing)?.restarts).toBe(restarts);
   });
 
   it('leave an assumed life where the status knows no access key', () => {
