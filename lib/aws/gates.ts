@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { FairChoice } from './fair-choice.ts';
 import type { HostProblem, Hosts } from './hosts.ts';
 import { Line, type Order } from './line.ts';
 import { isListedRegion } from './regions.ts';
@@ -35,7 +36,8 @@ export interface GatesOptions {
 /**
  * Keeps work away from hosts of AWS that do not answer, so that it waits without a worker. A host that is not proven lets
  * one key in at a time, after pauses that grow; its answer lets in all that wait. Since users name Regions, hosts of others
- * than the operator's never take more than a share of all workers, and those that are not proven only a few.
+ * than the operator's never take more than a share of all workers, and those that are not proven only a few, at which
+ * namespaces take turns, however many Regions each names.
  */
 export class Gates {
   readonly #o: GatesOptions;
@@ -47,7 +49,8 @@ export class Gates {
   readonly #turns = new Map<string, number>();
   /** By host, the one whose turn it was last at the end. */
   readonly #lines = new Map<string, Line>();
-  readonly #waiting = new Map<string, string>();
+  readonly #choice = new FairChoice();
+  readonly #waiting = new Map<string, { host: string; namespace: string }>();
   readonly #forgetNews: () => void;
   #timer: { at: number; cancel: () => void } | undefined;
 
@@ -66,7 +69,7 @@ export class Gates {
     const left = this.#drop(key);
     const now = this.#o.clock.monotonic();
     const shut = hosts.find((host) => !this.#isOpen(host, now));
-    if (this.#waiting.get(key) !== shut) this.#leaveLine(key);
+    if (this.#waiting.get(key)?.host !== shut) this.#leaveLine(key);
     if (shut === undefined) this.#admit(key, hosts, undefined);
     else this.#wait(key, shut, order);
     // Also who goes in may have left a turn at another host.
@@ -136,13 +139,13 @@ export class Gates {
   #wait(key: string, host: string, order: Order): void {
     const line = this.#lines.get(host) ?? new Line();
     this.#lines.set(host, line);
-    this.#waiting.set(key, host);
+    this.#waiting.set(key, { host, namespace: order.namespace });
     line.add(key, order);
     this.#arm();
   }
 
   #leaveLine(key: string): void {
-    const host = this.#waiting.get(key);
+    const host = this.#waiting.get(key)?.host;
     if (host === undefined) return;
     this.#waiting.delete(key);
     const line = this.#lines.get(host);
@@ -161,11 +164,26 @@ export class Gates {
     const now = this.#o.clock.monotonic();
     this.#endTurns(now);
     const told: string[] = [];
+    // First those that have only a few places, so that they get these whoever else waits.
+    for (let line = this.#nextFew(now); line !== undefined; line = this.#nextFew(now))
+      told.push(this.#giveTurn(...line, now));
     for (const [host, line] of [...this.#lines]) {
       while (line.size > 0 && this.#isOpen(host, now)) told.push(this.#giveTurn(host, line, now));
     }
     this.#arm();
     for (const key of told) this.#o.onTurn(key);
+  }
+
+  /** The host with its line that has the next turn of those that are not proven and of other Regions. */
+  #nextFew(now: number): [string, Line] | undefined {
+    const open = [...this.#lines].filter(([host]) => this.#kindsOf(host).length > 1 && this.#isOpen(host, now));
+    const host = this.#choice.next(open.map(([name, line]) => [name, this.#namespacesIn(line)]));
+    const line = host === undefined ? undefined : this.#lines.get(host);
+    return host === undefined || line === undefined ? undefined : [host, line];
+  }
+
+  #namespacesIn(line: Line): Set<string> {
+    return new Set([...line.keys()].flatMap((key) => this.#waiting.get(key)?.namespace ?? []));
   }
 
   #giveTurn(host: string, line: Line, now: number): string {

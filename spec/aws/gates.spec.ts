@@ -156,6 +156,24 @@ describe('hosts of other Regions', () => {
     expect(order.map((key) => key[1])).toEqual(['1', '2', '1', '3', '2']);
   });
 
+  it('keep no namespace out, however many Regions another one names, also beside it at the same host', () => {
+    const { gates, told, enter, fail } = setUp();
+    const made = (n: number) => `STS us-made-${n}`;
+    for (let n = 0; n < 40; n += 1) enter(`bad/${n}`, made(n), 'bad');
+    enter('bad/new', 'STS us-new-1', 'bad', 1000);
+    enter('good/new', 'STS us-new-1', 'good', 2000);
+    const asked: string[] = [];
+    for (const key of ['bad/0', undefined, undefined]) {
+      const next = key ?? told.at(-1) ?? '';
+      const host = next.endsWith('new') ? 'STS us-new-1' : made(Number(next.slice(4)));
+      asked.push(host);
+      expect(enter(next, host, next.split('/')[0])).toBeUndefined();
+      fail(host);
+      gates.leave(next);
+    }
+    expect(asked).toEqual([made(0), made(1), 'STS us-new-1']);
+  });
+
   it('never take all workers, also when they answer', () => {
     const { hosts, gates, told, many, enter } = setUp();
     hosts.answered(LISTED);
