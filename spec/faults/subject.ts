@@ -4,6 +4,7 @@ import { SkipClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { startOperator, type TestOperator } from '../support/operator.ts';
 import type { Program, RolevendProcess } from '../support/process.ts';
+import { leaseNameOf } from './rights.ts';
 
 /** What an operator that is tried needs. */
 export interface SubjectOptions {
@@ -58,6 +59,7 @@ export class ProcessSubject implements Subject {
       namespaces: namespace,
       'leader-elect': String(leaderElect),
       'leader-election-namespace': namespace,
+      'leader-election-name': leaseNameOf(namespace),
       'log-level': 'debug',
     };
     const starting = this.#program.start({ flags, env: aws.environment(keys) });
@@ -129,7 +131,10 @@ export class InnerSubject implements Subject {
   async start(): Promise<void> {
     const { kubeconfig, namespace, aws, keys, leaderElect } = this.#options;
     const start = { plane: { kubeconfig }, aws, keys, namespaces: [namespace], clock: this.#clock };
-    this.#operator = await startOperator({ ...start, config: { leaderElect } }, false);
+    this.#operator = await startOperator(
+      { ...start, config: { leaderElect, leaderElectionName: leaseNameOf(namespace) } },
+      false,
+    );
   }
 
   async stop(): Promise<void> {
