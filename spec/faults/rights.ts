@@ -81,9 +81,9 @@ async function untilTheyHold(
   const places = [`/api/v1/namespaces/${namespace}/secrets?limit=1`, '/api/v1/namespaces?limit=1', lease];
   const api = new KubeApi({ server, ca: await readFile(caFile, 'utf8'), token: async () => token });
   const statusOf = async (path: string) => `${(await api.request('GET', path)).status} ${path}`;
-  await eventually('the rights to hold', async (saw) => {
+  const holds = eventually('the rights to hold', async (saw) => {
     const answers = saw(await Promise.all(places.map(statusOf)));
     return !answers.some((answer) => answer.startsWith('403'));
   });
-  await api.close();
+  await holds.finally(() => api.close());
 }
