@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { annotations } from '../../lib/api/names.ts';
-import { parseTime, sleep, systemClock } from '../../lib/clock.ts';
+import { parseTime, systemClock } from '../../lib/clock.ts';
 import type { Secret } from '../../lib/controllers/aws-assume-role/secret.ts';
 import { type ControlPlane, startControlPlane } from '../lab/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { isWrite } from '../support/reigns.ts';
+import { isTerm, isWrite } from '../support/reigns.ts';
 import { openReplicas, type Replica, type Replicas } from './replicas.ts';
 import { holdsWhatWasIssued, openWorkshop, type Workshop } from './support.ts';
 
 /** A session of a minute is replaced 18 to 24 s after its issue, so it outlives any change of the leader. */
 const LIFE_SECONDS = 60;
 const OBJECTS = ['one', 'two', 'three', 'four'];
-const OUTAGE_MS = 30_000;
+/** The term of a Lease by default, and a second, since the time of a renewal is the one at which the API server had it. */
+const TERM_MS = 15_000 + 1_000;
 
 /** How a change of the leader went. */
 interface Change {
@@ -123,7 +124,8 @@ describe('several processes with --leader-elect', () => {
     const former = replicas.leader();
     await remote.stopApiServer();
     const ended = former.process.exited;
-    await sleep(systemClock, OUTAGE_MS);
+    const renewedAt = former.requests.findLast(isTerm)?.at ?? Number.NaN;
+    await eventually('the end of the term', (saw) => saw(systemClock.now() - renewedAt) > TERM_MS);
     await remote.startApiServer();
     const [followed] = await Promise.all([follow(replicas, former), replicas.add()]);
     return { code: await ended, ...followed };

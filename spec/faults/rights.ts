@@ -79,7 +79,10 @@ async function untilTheyHold(
   const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEASE}`;
   const places = [`/api/v1/namespaces/${namespace}/secrets?limit=1`, '/api/v1/namespaces?limit=1', lease];
   const api = new KubeApi({ server, ca: await readFile(caFile, 'utf8'), token: async () => token });
-  const refused = async (path: string) => (await api.request('GET', path)).status === 403;
-  await eventually('the rights to hold', async () => !(await Promise.all(places.map(refused))).includes(true));
-  await api.close();
+  const statusOf = async (path: string) => `${(await api.request('GET', path)).status} ${path}`;
+  const holds = eventually('the rights to hold', async (saw) => {
+    const answers = saw(await Promise.all(places.map(statusOf)));
+    return !answers.some((answer) => answer.startsWith('403'));
+  });
+  await holds.finally(() => api.close());
 }

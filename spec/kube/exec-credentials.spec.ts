@@ -193,9 +193,9 @@ describe('a credential plugin', () => {
   });
 
   it('does not start any more where its connection was closed while it waited', async () => {
-    const slots = new Slots(1);
+    const slots = new Slots({ inAll: 1, inGroup: 1 });
     const { promise, resolve: leave } = Promise.withResolvers<void>();
-    const before = slots.run(() => promise);
+    const before = slots.run('another', new AbortController().signal, () => promise);
     const exec = await plugin(`answer({ token: 'x' })`);
     const credentials = new ExecCredentials({ exec, clock: new ManualClock(), environment: {}, log }, slots);
     const failed = failure(credentials.current());

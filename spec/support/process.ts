@@ -62,6 +62,8 @@ export async function buildProgram(): Promise<Program> {
   const environment = (env: Record<string, string> = {}) => ({
     PATH: process.env['PATH'],
     HOME: join(directory.path, 'home'),
+    // Its 3 MB are compiled once and not at each start, which is a third of the time of a start.
+    NODE_COMPILE_CACHE: join(directory.path, 'compiled'),
     ...env,
   });
   const launch = async ({ flags, env }: ProcessStart) => {

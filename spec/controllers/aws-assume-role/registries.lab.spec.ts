@@ -13,6 +13,8 @@ import { type App, openApp } from './observe.ts';
 import { messageOf, settled } from './probes.ts';
 
 const OTHER = '444455556666';
+/** Of several partitions, of which an operator is allowed its own alone. */
+const REGIONS = ['eu-*-*', 'us-*-*', 'us-iso-*-*', 'cn-*-*'];
 const skopeo = await onPath('skopeo');
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const MANIFEST = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST_TYPE, layers: [] });
@@ -26,7 +28,7 @@ describe('an image pull Secret', () => {
   let app: App;
 
   beforeAll(async () => {
-    app = await openApp();
+    app = await openApp({ grants: [{ roles: ['arn:self:iam::self:role/*'], regions: REGIONS }] });
     const { aws, keys } = app.stage;
     const trust = trustPrincipals(keys.arn);
     await aws.createRole('puller', { trust, policies: ['ecr:GetAuthorizationToken', ...publicRights] });
