@@ -189,6 +189,39 @@ test('a client certificate is replaced once its key is there, too', async () => 
   ]);
 });
 
+test('a server is checked by the name that the kubeconfig gives, or not at all', async () => {
+  const authority = await createAuthority();
+  const { port } = await serve(authority);
+  const server = `https://127.0.0.1:${port}`;
+  const to = async (cluster: object, trusted?: Authority) =>
+    ask(open({ kubeconfig: await kubeconfigFor({ server, ...cluster }, trusted) }));
+  expect([
+    await to({}, authority),
+    await to({ 'tls-server-name': HOST }, authority),
+    await to({ 'tls-server-name': HOST }),
+    await to({ 'insecure-skip-tls-verify': true }),
+  ]).toEqual(['ERR_TLS_CERT_ALTNAME_INVALID', 'nobody', expect.stringMatching(/CERT|UNABLE/), 'nobody']);
+});
+
+test('its end ends every request', async () => {
+  let asked = 0;
+  const server = createTcpServer((socket) => {
+    socket
+      .on('error', () => {})
+      .once('data', () => {
+        asked += 1;
+      });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const connection = open({ kubeconfig: await kubeconfigFor({ server: `http://127.0.0.1:${port}` }) });
+  const answers = (['request', 'watch', 'lease'] as const).map((purpose) => ask(connection, purpose));
+  await eventually('all to be asked', () => asked === 3);
+  await connection.close();
+  expect(await Promise.all(answers)).toEqual(Array(3).fill('UND_ERR_DESTROYED'));
+});
+
 /** A user whose plugin runs this code. */
 async function pluginUser(code: string): Promise<object> {
   const args = [await file('plugin.mjs', code)];

@@ -131,6 +131,17 @@ describe('a kubeconfig', () => {
       await connection.close();
     });
 
+    it('has no news where the kubeconfig says the same as before', async () => {
+      const clock = new ManualClock();
+      const lines: string[] = [];
+      const log = createLogger({ destination: { write: (line) => lines.push(line) } });
+      const connection = load({ kubeconfig: await write(config({}, { token: 'first' })), log }, clock);
+      await clock.advance(60_000);
+      expect(await connection.headers(signal)).toEqual({ authorization: 'Bearer first' });
+      expect(lines).toEqual([]);
+      await connection.close();
+    });
+
     it('reads the kubeconfig again as soon as its login was refused', async () => {
       const kubeconfig = await write(config({}, { token: 'first' }));
       const connection = load({ kubeconfig });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -122,7 +122,7 @@ describe('a kubeconfig', () => {
   it('tells of a login at an OpenID Connect provider', async () => {
     const provider = oidc({
       'client-secret': 'S',
-      'id-token': 'I',
+      'id-token': ' I\n',
       'refresh-token': 'R',
       'idp-certificate-authority-data': base64('CA'),
     });
@@ -266,6 +266,11 @@ describe('a kubeconfig', () => {
       ': as, as-uid, as-groups or as-user-extra hold control characters',
     ],
     [
+      'acts as somebody with a bell',
+      config({}, { as: 'a\u0007' }),
+      ': as, as-uid, as-groups or as-user-extra hold control characters',
+    ],
+    [
       'has another provider',
       config({}, { 'auth-provider': { name: 'gcp' } }),
       ': auth-provider gcp is not supported, only oidc; use an exec plugin instead',
@@ -352,6 +357,11 @@ describe('a kubeconfig', () => {
       'users[0].user.client-key-data is no base64; take it anew from where it was issued',
     ],
     [
+      'a word for true or false',
+      'exec: {provideClusterInfo: "yes"}',
+      'users[0].user.exec.provideClusterInfo is a text, and must be true or false',
+    ],
+    [
       'base64 that was cut off',
       `client-key-data: ${base64('key').slice(0, -1)}`,
       'users[0].user.client-key-data is no base64; take it anew from where it was issued',
@@ -398,6 +408,22 @@ describe('a kubeconfig', () => {
 
   it('that is missing is refused with the path and the fix', () => {
     expect(problem(join(dir, 'missing'))).toEqual(invalid(`kubeconfig DIR/missing cannot be read (ENOENT); ${fix}`));
+  });
+
+  it('of several files has the current context of the first that names one', async () => {
+    const first = await write({ ...config({}), 'current-context': '' }, 'first');
+    const second = await write(config({}, { token: 'T' }), 'second');
+    const third = await write({ ...config({}), 'current-context': 'elsewhere' }, 'third');
+    expect(readKubeconfig([first, second, third].join(delimiter)).server).toBe('https://example.test:6443/base');
+  });
+
+  it('of several files is not left out where nobody can look at it', async () => {
+    const loop = join(dir, 'loop');
+    await symlink(loop, loop);
+    const path = await write(config({}));
+    expect(problem([loop, path].join(delimiter))).toEqual(
+      invalid(`kubeconfig DIR/loop cannot be read (ELOOP); ${fix}`),
+    );
   });
 
   it('of several files may be missing, but not every one', async () => {
