@@ -14,6 +14,26 @@ const TURN_MS = 30_000;
  */
 type Kind = 'foreign' | 'listed' | 'unlisted';
 
+/** Where a host is, as far as it decides on its bounds while it is not proven. */
+type Place = 'own' | 'listed' | 'unlisted';
+
+const bounds: Readonly<Record<Place | 'proven', readonly Kind[]>> = {
+  own: [],
+  proven: ['foreign'],
+  listed: ['foreign', 'listed'],
+  unlisted: ['foreign', 'unlisted'],
+};
+
+function kindsOf(place: Place, isProven: boolean): readonly Kind[] {
+  return bounds[isProven && place !== 'own' ? 'proven' : place];
+}
+
+/** The keys that wait for a host. */
+interface HostLine {
+  line: Line;
+  place: Place;
+}
+
 /** A key that is inside, or that may go in. */
 interface Stay {
   hosts: readonly string[];
@@ -48,7 +68,7 @@ export class Gates {
   /** Keys that may go in and have not come yet, in the order of the ends of their turns. */
   readonly #turns = new Map<string, number>();
   /** By host, the one whose turn it was last at the end. */
-  readonly #lines = new Map<string, Line>();
+  readonly #lines = new Map<string, HostLine>();
   readonly #choice = new FairChoice();
   readonly #waiting = new Map<string, { host: string; namespace: string }>();
   readonly #forgetNews: () => void;
@@ -100,21 +120,29 @@ export class Gates {
     this.#timer = { at: Number.NEGATIVE_INFINITY, cancel: () => {} };
   }
 
+  /** There is one look at a host for all that is asked about it here, since users may name many. */
   #isOpen(host: string, now: number): boolean {
     const { isProven, retryAt } = this.#o.hosts.look(host);
     if (retryAt > now || (!isProven && (this.#insideOf.get(host) ?? 0) > 0)) return false;
-    return this.#kindsOf(host).every((kind) => this.#counts[kind] < this.#limits[kind]);
+    return this.#hasRoom(this.#placeOf(host), isProven);
   }
 
-  #kindsOf(host: string): Kind[] {
+  /** Whether one more may be inside that asks a host of this place. */
+  #hasRoom(place: Place, isProven: boolean): boolean {
+    return kindsOf(place, isProven).every((kind) => this.#counts[kind] < this.#limits[kind]);
+  }
+
+  #placeOf(host: string): Place {
+    // Users may name so many Regions that to look each up again and again takes long.
+    const known = this.#lines.get(host)?.place;
+    if (known !== undefined) return known;
     const region = host.slice(host.lastIndexOf(' ') + 1);
-    if (region === this.#o.region) return [];
-    if (this.#o.hosts.look(host).isProven) return ['foreign'];
-    return ['foreign', isListedRegion(region) ? 'listed' : 'unlisted'];
+    if (region === this.#o.region) return 'own';
+    return isListedRegion(region) ? 'listed' : 'unlisted';
   }
 
   #admit(key: string, hosts: readonly string[], until: number | undefined): void {
-    const kinds = new Set(hosts.flatMap((host) => this.#kindsOf(host)));
+    const kinds = new Set(hosts.flatMap((host) => kindsOf(this.#placeOf(host), this.#o.hosts.look(host).isProven)));
     for (const kind of kinds) this.#counts[kind] += 1;
     for (const host of hosts) this.#insideOf.set(host, (this.#insideOf.get(host) ?? 0) + 1);
     this.#stays.set(key, { hosts, kinds, until });
@@ -137,18 +165,18 @@ export class Gates {
   }
 
   #wait(key: string, host: string, order: Order): void {
-    const line = this.#lines.get(host) ?? new Line();
-    this.#lines.set(host, line);
+    const known = this.#lines.get(host) ?? { line: new Line(), place: this.#placeOf(host) };
+    this.#lines.set(host, known);
     this.#waiting.set(key, { host, namespace: order.namespace });
-    line.add(key, order);
-    this.#arm();
+    known.line.add(key, order);
+    this.#arm([host]);
   }
 
   #leaveLine(key: string): void {
     const host = this.#waiting.get(key)?.host;
     if (host === undefined) return;
     this.#waiting.delete(key);
-    const line = this.#lines.get(host);
+    const line = this.#lines.get(host)?.line;
     line?.delete(key);
     if (line?.size === 0) this.#lines.delete(host);
   }
@@ -165,32 +193,40 @@ export class Gates {
     this.#endTurns(now);
     const told: string[] = [];
     // First those that have only a few places, so that they get these whoever else waits.
-    for (let line = this.#nextFew(now); line !== undefined; line = this.#nextFew(now))
-      told.push(this.#giveTurn(...line, now));
-    for (const [host, line] of [...this.#lines]) {
-      while (line.size > 0 && this.#isOpen(host, now)) told.push(this.#giveTurn(host, line, now));
-    }
+    for (let host = this.#nextFew(now); host !== undefined; host = this.#nextFew(now))
+      told.push(this.#giveTurn(host, now));
+    for (const [host, { line }] of [...this.#lines])
+      while (line.size > 0 && this.#isOpen(host, now)) told.push(this.#giveTurn(host, now));
     this.#arm();
     for (const key of told) this.#o.onTurn(key);
   }
 
-  /** The host with its line that has the next turn of those that are not proven and of other Regions. */
-  #nextFew(now: number): [string, Line] | undefined {
-    const open = [...this.#lines].filter(([host]) => this.#kindsOf(host).length > 1 && this.#isOpen(host, now));
-    const host = this.#choice.next(open.map(([name, line]) => [name, this.#namespacesIn(line)]));
-    const line = host === undefined ? undefined : this.#lines.get(host);
-    return host === undefined || line === undefined ? undefined : [host, line];
+  /** The host that has the next turn of those that are not proven and of other Regions. */
+  #nextFew(now: number): string | undefined {
+    const rooms = { own: false, listed: this.#hasRoom('listed', false), unlisted: this.#hasRoom('unlisted', false) };
+    if (!rooms.listed && !rooms.unlisted) return undefined;
+    const isNext = ([host, { place }]: [string, HostLine]) => {
+      if (!rooms[place] || this.#insideOf.has(host)) return false;
+      const { isProven, retryAt } = this.#o.hosts.look(host);
+      return !isProven && retryAt <= now;
+    };
+    const open = [...this.#lines].filter(isNext);
+    return this.#choice.next(open.map(([host, { line }]) => [host, this.#namespacesIn(line)]));
   }
 
-  #namespacesIn(line: Line): Set<string> {
-    return new Set([...line.keys()].flatMap((key) => this.#waiting.get(key)?.namespace ?? []));
+  *#namespacesIn(line: Line): IterableIterator<string> {
+    for (const key of line.keys()) {
+      const namespace = this.#waiting.get(key)?.namespace;
+      if (namespace !== undefined) yield namespace;
+    }
   }
 
-  #giveTurn(host: string, line: Line, now: number): string {
-    const key = line.next() ?? '';
+  #giveTurn(host: string, now: number): string {
+    const known = this.#lines.get(host);
+    const key = known?.line.next() ?? '';
     this.#waiting.delete(key);
     this.#lines.delete(host);
-    if (line.size > 0) this.#lines.set(host, line);
+    if (known && known.line.size > 0) this.#lines.set(host, known);
     this.#admit(key, [host], now + TURN_MS);
     return key;
   }
@@ -204,13 +240,20 @@ export class Gates {
 
   /** Those that wait for a host learn that it does not answer. */
   #tell(host: string): void {
-    for (const key of [...(this.#lines.get(host)?.keys() ?? [])]) this.#o.onTurn(key);
+    for (const key of [...(this.#lines.get(host)?.line.keys() ?? [])]) this.#o.onTurn(key);
   }
 
-  /** Whoever leaves gives turns by that; a timer is for pauses, and for keys that do not come. */
-  #arm(): void {
+  /**
+   * Whoever leaves gives turns by that; a timer is for pauses of these hosts, as far as there is room behind them, and for
+   * keys that do not come.
+   */
+  #arm(hosts: Iterable<string> = this.#lines.keys()): void {
     const now = this.#o.clock.monotonic();
-    const pauses = [...this.#lines.keys()].map((host) => this.#o.hosts.look(host).retryAt).filter((at) => at > now);
+    const pauseEnd = (host: string) => {
+      const { isProven, retryAt } = this.#o.hosts.look(host);
+      return retryAt > now && this.#hasRoom(this.#placeOf(host), isProven) ? retryAt : now;
+    };
+    const pauses = [...hosts].map(pauseEnd).filter((at) => at > now);
     const [turnEnds = Number.POSITIVE_INFINITY] = this.#lines.size > 0 ? this.#turns.values() : [];
     const at = Math.min(turnEnds, ...pauses);
     if (at === Number.POSITIVE_INFINITY || (this.#timer !== undefined && this.#timer.at <= at)) return;

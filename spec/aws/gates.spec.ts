@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Gates } from '../../lib/aws/gates.ts';
 import { Hosts } from '../../lib/aws/hosts.ts';
 import { ManualClock } from '../support/clock.ts';
@@ -172,6 +172,17 @@ describe('hosts of other Regions', () => {
       gates.leave(next);
     }
     expect(asked).toEqual([made(0), made(1), 'STS us-new-1']);
+  });
+
+  it('cost no look at all others for each key that comes to wait, and few for each place that is left', () => {
+    const { hosts, gates, enter, many } = setUp();
+    many(300, (n) => `STS us-made-${n}`);
+    const look = jest.spyOn(hosts, 'look');
+    enter('one more', 'STS us-made-one');
+    expect(look.mock.calls.length).toBeLessThan(10);
+    look.mockClear();
+    gates.leave('STS us-made-0/0');
+    expect(look.mock.calls.length).toBeLessThan(4 * 300);
   });
 
   it('never take all workers, also when they answer', () => {
