@@ -69,13 +69,18 @@ describe('a Region that does not answer', () => {
   test('is told by all its objects, and counts as a failure of the one that asked', async () => {
     stage.clock.skip(CALL_LIMIT_MS);
     const told = { Granted: 'True/Granted', Ready: 'False/StsUnreachable', Refreshed: 'False/StsUnreachable' };
-    const all = await eventually('all objects to tell it', async () => {
+    const all = await eventually('all objects to tell it', async (saw) => {
       const now = await states();
-      return now.every(({ says }) => says['Ready'] === told.Ready) ? now : undefined;
+      const others = saw(now.filter(({ says }) => says['Ready'] !== told.Ready));
+      // One that has begun to ask before it was told says so until its call ends.
+      if (others.length === 1 && asked() > 1) stage.clock.skip(CALL_LIMIT_MS);
+      return others.length === 0 ? now : undefined;
     });
     const says = { ...told, Reconciling: 'True/Retrying' };
-    expect(all.filter(({ failures }) => failures === 0).map((one) => one.says)).toEqual(Array(OBJECTS - 1).fill(says));
-    const waiting = all.find(({ failures }) => failures === 0)?.object;
+    const waiters = all.filter(({ failures }) => failures === 0);
+    expect(waiters.map((one) => one.says)).toEqual(Array(waiters.length).fill(says));
+    expect(waiters.length).toBeGreaterThanOrEqual(OBJECTS - asked());
+    const waiting = waiters[0]?.object;
     const host = new URL(stage.aws.endpoint).host;
     expect(messageOf(waiting, 'Ready')).toBe(
       `STS in ${DARK} (${host}) gives no answer (StsUnreachable, TIMEOUT). Check the network, the proxy and the Region. It is tried again. Until then only one object at a time asks, and this one waits.`,
