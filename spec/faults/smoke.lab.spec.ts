@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => ground?.close());
 
 test('the operator gets over every quick fault, every point of a kill, and what once was a defect', async () => {
-  const suite = new Suite(ground, 4);
+  const suite = new Suite(ground, 8);
   const plans = [...kept.map(parsePlan), ...smoke(await suite.plans(), SEED)];
   const results = await suite.run(plans);
   if (results.some(({ wrong }) => wrong.length > 0)) throw new Error(table(results));

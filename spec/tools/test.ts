@@ -58,7 +58,12 @@ async function jest(project: 'unit' | 'lab' | 'soak', paths: string[]): Promise<
   const dir = await mkdtemp(join(tmpdir(), 'rolevend-test-'));
   const outputFile = join(dir, 'report.json');
   const flags = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
-  const options = ['--selectProjects', project, '--json', `--outputFile=${outputFile}`, '--runTestsByPath', ...paths];
+  const options = [
+    ...['--selectProjects', project, '--json', `--outputFile=${outputFile}`],
+    // Laboratory tests wait for other processes most of the time: two at a time use a third of two processors.
+    ...(project === 'lab' ? ['--maxWorkers=4'] : []),
+    ...['--runTestsByPath', ...paths],
+  ];
   await step(`${project} tests (${paths.length} files)`, async () => {
     const code = await children.run('node', [...flags, ...options]);
     return ofJest(code, await readReport(outputFile));
