@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { LookupFunction } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -202,6 +203,20 @@ describe('a kubeconfig', () => {
       connection.reconnect(sentAt);
       expect(second.map((way, index) => way === first[index])).toEqual([false, false, true]);
       expect(ways().map((way, index) => way === second[index])).toEqual([true, true, true]);
+      await connection.close();
+    });
+
+    it('finds the provider of its login by the look-up that it is given', async () => {
+      const asked: string[] = [];
+      const lookup: LookupFunction = (host, _options, callback) => {
+        asked.push(host);
+        callback(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), []);
+      };
+      const provider = { 'idp-issuer-url': 'https://idp.test', 'client-id': 'x', 'refresh-token': 'R' };
+      const user = { 'auth-provider': { name: 'oidc', config: provider } };
+      const connection = load({ kubeconfig: await write(config({}, user)), lookup });
+      await expect(connection.headers(signal)).rejects.toMatchObject({ code: 'OidcLoginFailed' });
+      expect(asked).toEqual(['idp.test']);
       await connection.close();
     });
 

@@ -167,7 +167,10 @@ describe('a login at an OpenID Connect provider', () => {
   it('that fails tells why, and nothing of its tokens', async () => {
     const strict = await start();
     const problems = [await failure(tokensOf(strict, { refreshToken: 'hunter2' }))];
-    strict.behave({ withholds: true });
+    const quoting = { error: 'invalid_grant', error_description: `token ${strict.refreshToken} is not known.` };
+    strict.behave({ refusal: { status: 400, body: JSON.stringify(quoting) } });
+    problems.push(await failure(tokensOf(strict)));
+    strict.behave({ refusal: undefined, withholds: true });
     problems.push(await failure(tokensOf(strict)));
     strict.behave({ refusal: { status: 503, body: '<html>hunter2</html>' } });
     problems.push(await failure(tokensOf(strict)));
@@ -183,6 +186,7 @@ describe('a login at an OpenID Connect provider', () => {
     problems.push(await failure(new IdTokens({ config: over, clock: systemClock, environment: {} })));
     expect(problems).toEqual([
       failed('the provider refused the refresh-token (HTTP 400, invalid_grant, it is invalid_grant)'),
+      failed('the provider refused the refresh-token (HTTP 400, invalid_grant, token … is not known)'),
       failed('the provider gave none for the refresh-token'),
       failed('the provider answered with HTTP 503'),
       failed("the provider's answer cannot be used (OAUTH_PARSE_ERROR)"),
