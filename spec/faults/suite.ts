@@ -11,6 +11,9 @@ import { type ScenarioName, scenarios } from './scenarios.ts';
 /** Of all choices among plans, so that every run makes the same. */
 export const SEED = 20_260_101;
 
+/** How often a plan is run at most that comes to no such request, though other runs do: on a slow machine some do and some not. */
+const MOST_TRIES = 3;
+
 /** What became of a plan. */
 export interface Result {
   plan: Plan;
@@ -56,11 +59,15 @@ export class Suite {
     const seconds = () => (systemClock.monotonic() - start) / 1000;
     try {
       const faultFree = await this.#withoutFault(plan.scenario);
-      const history = await runScenario(this.#ground, plan.scenario, plan);
-      const wrong = judge(history, faultFree);
-      // A pass that takes long says so in the status: one request more, which no other run has to make.
-      const isVoid = !history.struck && wrong.length === 1 && !comesTo(await this.#goodRun(plan.scenario), plan);
-      return { plan, wrong: isVoid ? [] : wrong, seconds: seconds(), history, isVoid };
+      for (let tries = 1; ; tries += 1) {
+        const history = await runScenario(this.#ground, plan.scenario, plan);
+        const wrong = judge(history, faultFree);
+        // A pass that takes long says so in the status: one request more, which no other run has to make.
+        const isMissed = !history.struck && wrong.length === 1;
+        const isVoid = isMissed && !comesTo(await this.#goodRun(plan.scenario), plan);
+        if (isVoid || !isMissed || tries === MOST_TRIES)
+          return { plan, wrong: isVoid ? [] : wrong, seconds: seconds(), history, isVoid };
+      }
     } catch (error) {
       return { plan, wrong: [`the laboratory failed: ${(error as Error).stack}`], seconds: seconds() };
     }
