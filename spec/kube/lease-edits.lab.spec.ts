@@ -7,7 +7,7 @@ import { sharedControlPlane, testNamespace } from '../lab/index.ts';
 import { ManualClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { strayWrites } from '../support/reigns.ts';
-import { clientFor, configMap, configMaps, type TestClient } from './support/cluster.ts';
+import { clientFor, configMap, configMaps, patientClient, type TestClient } from './support/cluster.ts';
 import { type Elector, startElector } from './support/elector.ts';
 
 const name = 'rolevend-controller';
@@ -84,7 +84,7 @@ describe('a lease that', () => {
   let admin: TestClient;
 
   beforeAll(async () => {
-    admin = await clientFor(plane);
+    admin = await patientClient(plane);
     for (const [title, one] of Object.entries(cases)) running.set(title, play(one));
     await Promise.allSettled(running.values());
   });

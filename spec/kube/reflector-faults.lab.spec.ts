@@ -7,7 +7,7 @@ import { type FaultProxy, type KubeFault, kubeFaults, startFaultProxy } from '..
 import { sharedControlPlane, testNamespace } from '../lab/index.ts';
 import { SkipClock } from '../support/clock.ts';
 import { hangSignal } from '../support/eventually.ts';
-import { type ConfigMap, clientFor, configMap, configMaps, type TestClient } from './support/cluster.ts';
+import { type ConfigMap, clientFor, configMap, configMaps, patientClient, type TestClient } from './support/cluster.ts';
 
 const SECOND = 1_000;
 /** A watch is dead after 75 s without a bookmark, and then opened anew. */
@@ -40,7 +40,7 @@ describe('a store', () => {
   let admin: TestClient;
 
   beforeAll(async () => {
-    admin = await clientFor(plane);
+    admin = await patientClient(plane);
     for (const one of cases) running.set(one, play(one));
     await Promise.allSettled(running.values());
   });

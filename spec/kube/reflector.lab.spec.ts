@@ -14,6 +14,7 @@ import {
   configMaps,
   crd,
   customResourceDefinitions,
+  patientClient,
   type TestClient,
 } from './support/cluster.ts';
 
@@ -34,7 +35,7 @@ describe('a reflector', () => {
 
   beforeAll(async () => {
     plane = await startControlPlane({ name: 'reflector', crds: false, controllerManager: false });
-    [proxy, direct] = await Promise.all([startTcpProxy(plane.server), clientFor(plane)]);
+    [proxy, direct] = await Promise.all([startTcpProxy(plane.server), patientClient(plane)]);
   });
 
   beforeEach(async () => {

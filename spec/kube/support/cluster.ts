@@ -10,6 +10,7 @@ import type { BuiltIn, KubeObject, Resource } from '../../../lib/kube/objects.ts
 import { createLogger, type Logger } from '../../../lib/log.ts';
 import { createMetrics, type Metrics } from '../../../lib/metrics.ts';
 import type { AttachedControlPlane } from '../../lab/index.ts';
+import { ManualClock } from '../../support/clock.ts';
 
 export type ConfigMap = BuiltIn<V1ConfigMap>;
 
@@ -52,6 +53,11 @@ export async function clientFor(
   const path = server ? await kubeconfigFor(plane, server, kubeconfig) : kubeconfig;
   const connection = loadConnection({ kubeconfig: path, clock, log });
   return { client: new KubeClient({ connection, clock, metrics, ...rest }), connection, metrics, clock, log, lines };
+}
+
+/** The client of a test itself, for which no answer is too late: its clock stands still. */
+export function patientClient(plane: AttachedControlPlane): Promise<TestClient> {
+  return clientFor(plane, { clock: new ManualClock() });
 }
 
 export function configMap(namespace: string, name: string, data: Record<string, string> = {}): ConfigMap {
