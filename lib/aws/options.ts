@@ -22,6 +22,8 @@ export interface AwsOptions {
   connectTimeoutMs?: number | undefined;
   /** Milliseconds for which a connection without a request is kept. Default 4,000, which is less than AWS keeps it. */
   idleMs?: number | undefined;
+  /** Milliseconds for which work waits at most until AWS has told its time. Default 1,000. */
+  firstAnswerMs?: number | undefined;
   /** Most milliseconds for a whole call. Default 20,000. */
   callTimeoutMs?: number | undefined;
 }

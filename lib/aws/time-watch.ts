@@ -1,11 +1,12 @@
 import { type Clock, orAborted, sleep } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { BaseIdentity } from './identity.ts';
+import type { AwsOptions } from './options.ts';
 import type { Transport } from './transport.ts';
 
 /** How often the two clocks of the machine are compared, in milliseconds, and how often AWS is asked until it answers. */
 const LOOK_EVERY_MS = 15_000;
-/** How long the first answer of AWS is waited for, in milliseconds. */
+/** How long the first answer of AWS is waited for, in milliseconds, unless told otherwise. */
 const FIRST_ANSWER_MS = 1_000;
 /** What is less is the work of a time server, or of a busy machine. */
 const STEP_MS = 2_000;
@@ -19,6 +20,7 @@ export class TimeWatch {
   readonly #log: Logger;
   readonly #identity: Pick<BaseIdentity, 'recheck'>;
   readonly #transport: Pick<Transport, 'answeredAt' | 'timeKnown'>;
+  readonly #firstAnswerMs: number;
   readonly #listeners = new Set<() => void>();
 
   constructor(options: {
@@ -26,7 +28,9 @@ export class TimeWatch {
     log: Logger;
     identity: Pick<BaseIdentity, 'recheck'>;
     transport: Pick<Transport, 'answeredAt' | 'timeKnown'>;
+    aws?: Pick<AwsOptions, 'firstAnswerMs'>;
   }) {
+    this.#firstAnswerMs = options.aws?.firstAnswerMs ?? FIRST_ANSWER_MS;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#identity = options.identity;
@@ -45,7 +49,7 @@ export class TimeWatch {
    */
   async known(signal: AbortSignal): Promise<void> {
     const enough = new AbortController();
-    const limit = sleep(this.#clock, FIRST_ANSWER_MS, enough.signal).catch(() => {});
+    const limit = sleep(this.#clock, this.#firstAnswerMs, enough.signal).catch(() => {});
     await orAborted(Promise.race([this.#transport.timeKnown, limit]), signal).finally(() => enough.abort());
   }
 

@@ -21,6 +21,8 @@ export interface OperatorStart {
   config?: Partial<ControllerConfig>;
   clock?: Clock;
   region?: string;
+  /** See `AwsOptions`. */
+  firstAnswerMs?: number;
 }
 
 /** An operator that runs inside the test's process. */
@@ -49,7 +51,7 @@ export async function startOperator(start: OperatorStart, waitUntilReady = true)
       ...start.config,
     },
     connection,
-    aws: { region, endpoint: start.aws.endpoint, provider },
+    aws: { region, endpoint: start.aws.endpoint, provider, firstAnswerMs: start.firstAnswerMs },
     identity: `test_${randomBytes(4).toString('hex')}`,
     leaseNamespace: start.namespaces[0] ?? 'default',
     clock,

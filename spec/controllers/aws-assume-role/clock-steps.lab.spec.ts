@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { sleep, systemClock } from '../../../lib/clock.ts';
 import { trustPrincipals } from '../../lab/index.ts';
 import { SkipClock } from '../../support/clock.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, HANG_LIMIT_MS } from '../../support/eventually.ts';
 import { assumptions, patch, writes } from './observe.ts';
 import { conditionsOf, figure, idle, openTimeScene, openTimeStage, type TimeStage } from './probes.ts';
 import type { Scene } from './support.ts';
@@ -36,7 +36,9 @@ describe('an operator whose clock goes wrong', () => {
   async function open(): Promise<Scene> {
     // An identity that comes after the caches: until then nobody knows the time of AWS.
     const provider = async () => sleep(systemClock, 300).then(() => stage.keys);
-    scene = await openTimeScene(stage, { operator: { clock: machine, provider } });
+    // A busy machine may take longer for it than a second.
+    const operator = { clock: machine, provider, firstAnswerMs: HANG_LIMIT_MS };
+    scene = await openTimeScene(stage, { operator });
     await scene.apply('app', { durationSeconds: 3600 });
     await scene.ready('app');
     await idle(scene);
