@@ -108,8 +108,8 @@ function complete(type: string, stored: StoredCondition | undefined, now: string
   return observedGeneration === undefined ? condition : { ...condition, observedGeneration };
 }
 
-/** How far ahead, in milliseconds, a time may lie that another clock has written. */
-const MAX_AHEAD_MS = 300_000;
+/** How far ahead of ours, in milliseconds, a time may lie that another clock has written. */
+export const MAX_AHEAD_MS = 300_000;
 
 function isPast(time: number, latest: number): boolean {
   return Number.isFinite(time) && !(time > latest);

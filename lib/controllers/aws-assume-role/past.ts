@@ -1,7 +1,5 @@
+import { MAX_AHEAD_MS } from '../../api/conditions.ts';
 import { parseTime } from '../../clock.ts';
-
-/** How far ahead of our time, in milliseconds, a time may lie that another clock has written. */
-export const MAX_AHEAD_MS = 300_000;
 
 /**
  * A time that somebody else may have written: milliseconds since 1970, or undefined where the text is no time or lies ahead of

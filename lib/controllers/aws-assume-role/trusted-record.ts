@@ -1,9 +1,9 @@
 import type { AWSAssumeRole } from '../../api/aws-assume-role.ts';
-import { findCondition } from '../../api/conditions.ts';
+import { findCondition, MAX_AHEAD_MS } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
 import { parseTime } from '../../clock.ts';
 import type { ObjectMeta } from '../../kube/objects.ts';
-import { MAX_AHEAD_MS, pastTime } from './past.ts';
+import { pastTime } from './past.ts';
 import { recordOf, type SessionRecord } from './session-record.ts';
 
 /** Longest life that AWS grants, in milliseconds. */
